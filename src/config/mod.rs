@@ -1,0 +1,5 @@
+//! Settings: a TOML file, then the environment.
+
+mod secret;
+
+pub use secret::Secret;

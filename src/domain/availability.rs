@@ -1,0 +1,148 @@
+//! From the shows of a queue's enabled operators to the queue's show, and the reasons for every verdict.
+
+use std::fmt;
+
+use super::{Precedence, Show};
+
+/// Why a user, an operator or a queue has the show that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// There is no link to the XMPP server, so nothing is known of anybody.
+    LinkDown,
+    /// Not heard yet since the link came up, and the sweep still runs.
+    Unknown,
+    /// Not heard since the link came up, though asked: offline, or has not approved our subscription.
+    Silent,
+    /// Their server says that no resource is online.
+    Offline,
+    /// A resource with a negative priority does not count.
+    NegativePriority,
+    /// The best that counts says this.
+    Show(Show),
+    /// The operator is suspended on this queue.
+    Suspended,
+    /// Nobody is assigned to the queue.
+    NoOperators,
+    /// People are assigned, but all of them are suspended.
+    NoneEnabled,
+    /// People are enabled, but none of them is online.
+    NoneOnline,
+}
+
+impl Reason {
+    /// The name of the reason, as every wire has it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::LinkDown => "link-down",
+            Self::Unknown => "unknown",
+            Self::Silent => "silent",
+            Self::Offline => "offline",
+            Self::NegativePriority => "negative-priority",
+            Self::Show(Show::Chat) => "show-chat",
+            Self::Show(Show::Available) => "show-available",
+            Self::Show(Show::Dnd) => "show-dnd",
+            Self::Show(Show::Away) => "show-away",
+            Self::Show(Show::Xa) => "show-xa",
+            Self::Show(Show::Unavailable) => "show-unavailable",
+            Self::Suspended => "suspended",
+            Self::NoOperators => "no-operators",
+            Self::NoneEnabled => "none-enabled",
+            Self::NoneOnline => "none-online",
+        }
+    }
+}
+
+/// What is told of a queue: all that its presence says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The queue's show.
+    pub show: Show,
+    /// How many enabled operators take new work now.
+    pub ready: u32,
+    /// How many operators are enabled.
+    pub enabled: u32,
+}
+
+impl Published {
+    /// What is told when nobody is there to tell the truth: before a stop, or of a queue that is gone.
+    pub const CLOSED: Self = Self { show: Show::Unavailable, ready: 0, enabled: 0 };
+}
+
+/// The status sentence.
+impl fmt::Display for Published {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.enabled, self.ready) {
+            (0, _) => f.write_str("No operator is enabled"),
+            (1, 1) => f.write_str("The one operator takes work now"),
+            (1, _) => f.write_str("The one operator takes no work now"),
+            (enabled, 0) => write!(f, "None of {enabled} operators takes work now"),
+            (enabled, 1) => write!(f, "1 of {enabled} operators takes work now"),
+            (enabled, ready) => write!(f, "{ready} of {enabled} operators take work now"),
+        }
+    }
+}
+
+/// How many enabled operators have each show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Counts([u32; 6]);
+
+impl Counts {
+    pub(crate) fn add(&mut self, show: Show) {
+        self.0[show.index()] += 1;
+    }
+
+    pub(crate) fn remove(&mut self, show: Show) {
+        let count = &mut self.0[show.index()];
+        *count = count.checked_sub(1).expect("every operator counted is removed once");
+    }
+
+    fn enabled(&self) -> u32 {
+        self.0.iter().sum()
+    }
+
+    /// The verdict on a queue with these enabled operators out of `assigned`, and through `note` the reasons.
+    pub(crate) fn verdict(&self, assigned: usize, precedence: &Precedence, mut note: impl FnMut(Reason)) -> Published {
+        let best = precedence.order().into_iter().find(|show| self.0[show.index()] > 0);
+        match best {
+            None if assigned == 0 => note(Reason::NoOperators),
+            None => note(Reason::NoneEnabled),
+            Some(Show::Unavailable) => note(Reason::NoneOnline),
+            Some(show) => note(Reason::Show(show)),
+        }
+        let ready = Show::ALL.into_iter().filter(|show| show.takes_work()).map(|show| self.0[show.index()]).sum();
+        Published { show: best.unwrap_or(Show::Unavailable), ready, enabled: self.enabled() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(shows: &str, assigned: usize) -> (Published, Vec<&'static str>) {
+        let mut counts = Counts::default();
+        for word in shows.split_whitespace() {
+            counts.add(Show::from_word(word).unwrap());
+        }
+        let mut reasons = Vec::new();
+        let published = counts.verdict(assigned, &Precedence::default(), |reason| reasons.push(reason.as_str()));
+        (published, reasons)
+    }
+
+    #[test]
+    fn verdicts() {
+        let check = |shows: &str, assigned, show: &str, sentence: &str, reason: &str| {
+            let (published, reasons) = verdict(shows, assigned);
+            assert_eq!(published.show.as_str(), show, "{shows}");
+            assert_eq!(published.to_string(), sentence, "{shows}");
+            assert_eq!(reasons, [reason], "{shows}");
+        };
+        check("", 0, "unavailable", "No operator is enabled", "no-operators");
+        check("", 2, "unavailable", "No operator is enabled", "none-enabled");
+        check("unavailable", 1, "unavailable", "The one operator takes no work now", "none-online");
+        check("chat", 1, "chat", "The one operator takes work now", "show-chat");
+        check("away dnd", 2, "dnd", "None of 2 operators takes work now", "show-dnd");
+        check("away chat xa", 3, "chat", "1 of 3 operators takes work now", "show-chat");
+        check("away available chat", 3, "chat", "2 of 3 operators take work now", "show-chat");
+    }
+}

@@ -1,0 +1,244 @@
+//! What people ask to be changed, and what they are told.
+
+use std::fmt;
+
+use super::{AccountId, BareJid, Name, QueueId, Record, TokenHash, UnixTime, UserId};
+
+/// The fields of a queue that can be set; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueFields {
+    /// Its name.
+    pub name: Option<Name>,
+    /// Its e-mail address, `Some(None)` for none.
+    pub email: Option<Option<Box<str>>>,
+    /// Its avatar, `Some(None)` for none.
+    pub avatar: Option<Option<Box<str>>>,
+    /// Whether it keeps transcripts.
+    pub transcripts: Option<bool>,
+}
+
+/// The fields of a user that can be set; `None` leaves a field as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserFields {
+    /// Their name.
+    pub name: Option<Name>,
+    /// Their e-mail address, `Some(None)` for none.
+    pub email: Option<Option<Box<str>>>,
+    /// Their JID; a user made without one has their name on the users' domain, which then follows the name.
+    pub jid: Option<BareJid>,
+}
+
+/// A change that somebody asks for. An account reaches only what is its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Make an account.
+    AddAccount {
+        /// What is typed at login.
+        name: Name,
+        /// A PHC string.
+        password_hash: Box<str>,
+    },
+    /// Remove an account and its sessions.
+    RemoveAccount {
+        /// Its name.
+        name: Name,
+        /// Remove its users and queues too; else an account that has any is refused.
+        with_all: bool,
+    },
+    /// Give an account another password; its sessions end.
+    SetPassword {
+        /// Its name.
+        name: Name,
+        /// A PHC string.
+        password_hash: Box<str>,
+    },
+    /// Log in. Sessions of the account that expired are removed, and the oldest above the bound.
+    OpenSession {
+        /// Whose session.
+        account: AccountId,
+        /// What its token hashes to.
+        token: TokenHash,
+        /// Now.
+        now: UnixTime,
+    },
+    /// A session was used.
+    TouchSession {
+        /// Which.
+        token: TokenHash,
+        /// Now.
+        now: UnixTime,
+    },
+    /// Log out.
+    CloseSession {
+        /// Which.
+        token: TokenHash,
+    },
+    /// Make a queue.
+    CreateQueue {
+        /// Whose.
+        account: AccountId,
+        /// Its name.
+        name: Name,
+        /// Its other fields.
+        fields: QueueFields,
+    },
+    /// Change a queue. With another name it has another JID, so those who followed it follow it no longer.
+    UpdateQueue {
+        /// Who asks.
+        account: AccountId,
+        /// Which.
+        queue: QueueId,
+        /// What.
+        fields: QueueFields,
+    },
+    /// Remove a queue, its assignments and its followers.
+    DeleteQueue {
+        /// Who asks.
+        account: AccountId,
+        /// Which.
+        queue: QueueId,
+    },
+    /// Make a user.
+    CreateUser {
+        /// Whose.
+        account: AccountId,
+        /// Their name.
+        name: Name,
+        /// Their other fields.
+        fields: UserFields,
+    },
+    /// Change a user.
+    UpdateUser {
+        /// Who asks.
+        account: AccountId,
+        /// Which.
+        user: UserId,
+        /// What.
+        fields: UserFields,
+    },
+    /// Remove a user and their assignments.
+    DeleteUser {
+        /// Who asks.
+        account: AccountId,
+        /// Which.
+        user: UserId,
+    },
+    /// Assign a user to a queue, enabled; an assignment that is there stays as it is.
+    Assign {
+        /// Who asks.
+        account: AccountId,
+        /// To what.
+        queue: QueueId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Enable or suspend an operator.
+    Enable {
+        /// Who asks.
+        account: AccountId,
+        /// Where.
+        queue: QueueId,
+        /// Whom.
+        user: UserId,
+        /// `false` suspends; `None` changes nothing, but tells whether the assignment is there.
+        enabled: Option<bool>,
+    },
+    /// End an assignment.
+    Unassign {
+        /// Who asks.
+        account: AccountId,
+        /// From what.
+        queue: QueueId,
+        /// Whom.
+        user: UserId,
+    },
+    /// Somebody wants to follow a queue's presence.
+    Follow {
+        /// The queue's localpart.
+        queue: Name,
+        /// Who.
+        jid: BareJid,
+    },
+    /// Somebody follows a queue's presence no longer.
+    Unfollow {
+        /// The queue's localpart.
+        queue: Name,
+        /// Who.
+        jid: BareJid,
+    },
+    /// Take in everything that another store held; only where there is nothing yet.
+    Import {
+        /// Everything.
+        records: Vec<Record>,
+    },
+}
+
+/// What an edit did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// This account was made or changed.
+    Account(AccountId),
+    /// This queue was made or changed.
+    Queue(QueueId),
+    /// This user was made or changed.
+    User(UserId),
+    /// It is as asked.
+    Done,
+}
+
+/// Why an edit can not be done. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// No such account.
+    NoAccount,
+    /// No such queue, or another account's.
+    NoQueue,
+    /// No such user, or another account's.
+    NoUser,
+    /// The user is not assigned to the queue.
+    NotAssigned,
+    /// An account has this name.
+    AccountTaken(Name),
+    /// A queue, a user or we ourselves have this name.
+    NameTaken(Name),
+    /// A user has this JID.
+    JidTaken(BareJid),
+    /// The JID is on the queues' own domain.
+    JidOfQueues(BareJid),
+    /// The account still has this many users and queues.
+    NotEmpty {
+        /// Users.
+        users: usize,
+        /// Queues.
+        queues: usize,
+    },
+    /// There is something in the store already.
+    StoreNotEmpty,
+    /// The records do not fit together.
+    Inconsistent(String),
+    /// Four thousand million numbers have been given.
+    NoMoreIds,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoAccount => f.write_str("there is no such account"),
+            Self::NoQueue => f.write_str("there is no such queue"),
+            Self::NoUser => f.write_str("there is no such user"),
+            Self::NotAssigned => f.write_str("the user is not assigned to the queue"),
+            Self::AccountTaken(name) => write!(f, "there is an account named {name} already"),
+            Self::NameTaken(name) => write!(f, "the name {name} is taken"),
+            Self::JidTaken(jid) => write!(f, "the JID {jid} is taken"),
+            Self::JidOfQueues(jid) => write!(f, "the JID {jid} is on the domain of the queues, where no user can be"),
+            Self::NotEmpty { users, queues } => {
+                write!(f, "the account still has {users} users and {queues} queues")
+            }
+            Self::StoreNotEmpty => f.write_str("the store is not empty: an import goes into an empty store only"),
+            Self::Inconsistent(what) => write!(f, "the records do not fit together: {what}"),
+            Self::NoMoreIds => f.write_str("all numbers have been given"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

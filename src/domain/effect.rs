@@ -1,0 +1,80 @@
+//! What is to be done, and what has happened: the closed lists.
+
+use super::{BareJid, Name, Published, QueueId, Show, UserId};
+
+/// A stanza to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask for a user's current presence, from the watcher.
+    Probe {
+        /// Whose.
+        user: BareJid,
+    },
+    /// Ask to see a user's presence from now on, from the watcher: `subscribe`.
+    Ask {
+        /// Whose.
+        user: BareJid,
+    },
+    /// See a user's presence no longer: `unsubscribe`.
+    Leave {
+        /// Whose.
+        user: BareJid,
+    },
+    /// Ping the server: its answer comes after the answers to all probes before it.
+    Mark,
+    /// Tell somebody that they may follow a queue: `subscribed`.
+    Approve {
+        /// The queue.
+        queue: Name,
+        /// Who.
+        to: BareJid,
+    },
+    /// Tell somebody that they do not follow this JID of ours: `unsubscribed`.
+    Deny {
+        /// The localpart of our JID.
+        from: Name,
+        /// Who.
+        to: BareJid,
+    },
+    /// Tell a follower of a queue its presence.
+    Tell {
+        /// The queue.
+        queue: Name,
+        /// Who.
+        to: BareJid,
+        /// What.
+        published: Published,
+    },
+}
+
+/// Something that has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A queue's show.
+    Queue {
+        /// Which.
+        id: QueueId,
+        /// Its name.
+        name: Name,
+        /// Its show before.
+        from: Show,
+        /// What is published of it now.
+        now: Published,
+    },
+    /// A user's show.
+    User {
+        /// Which.
+        id: UserId,
+        /// Their show before.
+        from: Show,
+        /// Their show now.
+        to: Show,
+    },
+    /// The sweep is over: everybody has been heard, or was given time to answer.
+    Swept {
+        /// How many users were asked.
+        asked: usize,
+        /// How many of them were heard.
+        heard: usize,
+    },
+}

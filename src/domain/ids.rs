@@ -1,0 +1,212 @@
+//! Names and numbers of things, parsed at the door so that nothing further in has to doubt them.
+
+use std::{fmt, num::NonZeroU32};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(NonZeroU32);
+
+        impl $name {
+            /// The id with this number; `None` for 0.
+            #[must_use]
+            pub const fn new(number: u32) -> Option<Self> {
+                match NonZeroU32::new(number) {
+                    Some(number) => Some(Self(number)),
+                    None => None,
+                }
+            }
+
+            /// The number: positive, never used again for anything else.
+            #[must_use]
+            pub const fn get(self) -> u32 {
+                self.0.get()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id!(
+    /// Number of an account.
+    AccountId
+);
+id!(
+    /// Number of a user.
+    UserId
+);
+id!(
+    /// Number of a queue.
+    QueueId
+);
+
+/// The name of a queue, a user or an account: a lower-case XMPP localpart (RFC 7622 section 3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(Box<str>);
+
+/// Why a text is no name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameError {
+    /// Nothing was given.
+    Empty,
+    /// More characters than allowed.
+    TooLong {
+        /// The most characters allowed.
+        most: usize,
+    },
+    /// A character that no localpart may have.
+    Illegal(char),
+    /// XMPP's own preparation of localparts refuses it.
+    NotALocalpart,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the name is empty"),
+            Self::TooLong { most } => write!(f, "the name is longer than {most} characters"),
+            Self::Illegal(' ') => f.write_str("the name contains a space, which is not allowed"),
+            Self::Illegal(other) => write!(f, "the name contains {other:?}, which is not allowed"),
+            Self::NotALocalpart => f.write_str("the name can not be the first part of an XMPP address"),
+        }
+    }
+}
+
+impl Name {
+    /// The most characters in the name of a queue or an account.
+    pub const QUEUE_MOST: usize = 60;
+    /// The most characters in the name of a user.
+    pub const USER_MOST: usize = 40;
+
+    /// Takes a name of at most `most` characters; upper case becomes lower case.
+    ///
+    /// # Errors
+    /// What is wrong with it, down to the character.
+    pub fn parse(text: &str, most: usize) -> Result<Self, NameError> {
+        if text.is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.chars().count() > most {
+            return Err(NameError::TooLong { most });
+        }
+        let illegal = |c: &char| c.is_whitespace() || c.is_control() || "\"&'/:<>@\\".contains(*c);
+        if let Some(c) = text.chars().find(illegal) {
+            return Err(NameError::Illegal(c));
+        }
+        let prepared = jid::NodePart::new(text).map_err(|_| NameError::NotALocalpart)?;
+        if prepared.as_str().chars().count() > most {
+            return Err(NameError::TooLong { most });
+        }
+        Ok(Self(prepared.as_str().into()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn prepared(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// An XMPP address without a resource, with a localpart, prepared (RFC 7622): `ann@example.org`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BareJid(Box<str>);
+
+impl BareJid {
+    /// Takes an address of the form `name@domain`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let parsed = jid::Jid::new(text).map_err(|error| format!("{text:?} is not an XMPP address: {error}"))?;
+        if parsed.resource().is_some() {
+            return Err(format!("{text:?} has a resource: only the part before `/` is wanted"));
+        }
+        if parsed.node().is_none() {
+            return Err(format!("{text:?} has no part before an `@`"));
+        }
+        Ok(Self(parsed.as_str().into()))
+    }
+
+    /// The address `name@domain`, of parts that are known to be good.
+    #[must_use]
+    pub fn of(name: &Name, domain: &str) -> Self {
+        Self(format!("{name}@{domain}").into())
+    }
+
+    /// An address that is prepared already: it came out of [`BareJid::parse`] or of a parser of stanzas.
+    #[must_use]
+    pub fn prepared(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The whole address.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What stands before the `@`.
+    #[must_use]
+    pub fn localpart(&self) -> &str {
+        self.0.split_once('@').map_or("", |(local, _)| local)
+    }
+
+    /// What stands after the `@`.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        self.0.split_once('@').map_or(&*self.0, |(_, domain)| domain)
+    }
+}
+
+impl fmt::Display for BareJid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let check = |text: &str| Name::parse(text, 8).map(|name| name.as_str().to_owned()).map_err(|e| e.to_string());
+        assert_eq!(check("law"), Ok("law".into()));
+        assert_eq!(check("Law"), Ok("law".into()));
+        assert_eq!(check("bücher"), Ok("bücher".into()));
+        assert_eq!(check(""), Err("the name is empty".into()));
+        assert_eq!(check("123456789"), Err("the name is longer than 8 characters".into()));
+        assert_eq!(check("a b"), Err("the name contains a space, which is not allowed".into()));
+        for c in "\"&'/:<>@\\".chars() {
+            assert_eq!(check(&format!("a{c}")), Err(format!("the name contains {c:?}, which is not allowed")));
+        }
+        assert!(check("a\u{0}").is_err());
+    }
+
+    #[test]
+    fn bare_jids() {
+        let check = |text: &str| BareJid::parse(text).map(|jid| jid.to_string());
+        assert_eq!(check("Ann@Example.org"), Ok("ann@example.org".into()));
+        assert!(check("example.org").unwrap_err().contains("no part before"));
+        assert!(check("ann@example.org/desk").unwrap_err().contains("has a resource"));
+        assert!(check("@").is_err());
+        let jid = BareJid::parse("ann@example.org").unwrap();
+        assert_eq!((jid.localpart(), jid.domain()), ("ann", "example.org"));
+    }
+}

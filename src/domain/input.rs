@@ -1,0 +1,78 @@
+//! Facts that come in from the XMPP link: the closed list.
+
+use super::{BareJid, Name, Show};
+
+/// What an available presence said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The show; a word that is not one of ours is [`Show::Available`].
+    pub show: Show,
+    /// The priority (RFC 6121 section 4.7.2.3).
+    pub priority: i8,
+    /// The status text, cut to a sane length.
+    pub status: Option<Box<str>>,
+    /// `false` when the show's word was not one of ours.
+    pub known_show: bool,
+}
+
+/// Something that happened on the link, in the order in which it happened: after a [`Input::LinkDown`] there is nothing
+/// of the link that went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// The component's stream is open. Nothing seen before counts any more.
+    LinkUp,
+    /// The stream is gone, or could not be opened. Nothing seen before counts any more.
+    LinkDown {
+        /// In words for an administrator.
+        why: String,
+    },
+    /// A resource is available.
+    Seen {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+        /// What it said.
+        seen: Seen,
+    },
+    /// A resource is gone, or all of a user's resources are.
+    Gone {
+        /// Whose.
+        user: BareJid,
+        /// Which; `None` for all.
+        resource: Option<Box<str>>,
+    },
+    /// A user's server says that we may see their presence: `subscribed`.
+    Approved {
+        /// Whose.
+        user: BareJid,
+    },
+    /// A user does not let us see their presence (any more): `unsubscribed`.
+    Refused {
+        /// Whose.
+        user: BareJid,
+    },
+    /// Somebody wants to subscribe to the watcher, who publishes nothing.
+    Knocked {
+        /// Who.
+        from: BareJid,
+    },
+    /// Somebody asks what a queue's presence is: `probe`.
+    Probed {
+        /// The localpart that was asked.
+        queue: Name,
+        /// Who asks.
+        from: BareJid,
+    },
+    /// The server answered the ping that followed the last probe.
+    SweepAnswered,
+    /// A stanza was dropped because it could not be read.
+    Dropped {
+        /// Who sent it, where that could be read.
+        from: Option<BareJid>,
+        /// Why, in a word.
+        reason: &'static str,
+    },
+    /// The daemon stops: every queue is closed for those who follow it.
+    Closing,
+}

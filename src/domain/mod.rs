@@ -1,0 +1,41 @@
+//! The rules, and nothing else: no async, no clock, no I/O, no serde, no logging.
+//!
+//! Time comes in as an argument, facts come in as an [`Input`] or a committed [`Change`], and what is to be done
+//! comes out as [`Event`]s and [`Effect`]s. Everything that decides stands in [`Desk`].
+
+pub mod account;
+pub mod availability;
+pub mod desk;
+pub mod edit;
+pub mod effect;
+pub mod ids;
+pub mod input;
+pub mod operator;
+pub mod plan;
+pub mod presence;
+pub mod queue;
+pub mod record;
+pub mod show;
+pub mod user;
+
+mod outgoing;
+mod restore;
+mod sweep;
+mod views;
+
+pub use account::{Account, Session, TokenHash, UnixTime};
+pub use availability::{Published, Reason};
+pub use desk::{Desk, Policy};
+pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields};
+pub use effect::{Effect, Event};
+pub use ids::{AccountId, BareJid, Name, QueueId, UserId};
+pub use input::{Input, Seen};
+pub use operator::Operator;
+pub use plan::{Change, Claim, Claims, Plan};
+pub use queue::{Queue, Subscriber};
+pub use record::{Key, Record, Write};
+pub use restore::Inconsistent;
+pub use show::{Merge, Precedence, Show};
+pub use sweep::LinkPhase;
+pub use user::User;
+pub use views::{Books, OperatorView, QueueView, ResourceView, Tally, UserView};

@@ -1,0 +1,369 @@
+//! From what is asked for to what would be written: decides, and changes nothing but the next number to give.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{
+    Account, AccountId, BareJid, Desk, Edit, Key, Name, Operator, Outcome, Queue, QueueFields, QueueId, Record,
+    Refusal, Session, Subscriber, TokenHash, UnixTime, User, UserFields, UserId, Write,
+};
+
+/// The most sessions that an account keeps open at a time.
+pub const SESSIONS_MOST: usize = 1_000;
+
+/// An edit that can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// What it writes.
+    pub change: Change,
+    /// What it rests on.
+    pub claims: Claims,
+    /// What to answer when it is done.
+    pub outcome: Outcome,
+}
+
+/// What is written together, all or nothing.
+pub type Change = Vec<Write>;
+
+/// A thing that a plan rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Claim {
+    /// All there is.
+    Everything,
+    /// An account.
+    Account(AccountId),
+    /// The name of an account.
+    AccountName(Name),
+    /// A user.
+    User(UserId),
+    /// A queue.
+    Queue(QueueId),
+    /// An assignment.
+    Operator(QueueId, UserId),
+    /// A name among the users and queues.
+    Name(Name),
+    /// The JID of a user.
+    Jid(BareJid),
+    /// A follower of a queue.
+    Subscriber(QueueId, BareJid),
+    /// A session.
+    Session(TokenHash),
+}
+
+/// What plans rest on (shared) and what they change (exclusive). Plans whose claims do not clash can be written in one go,
+/// since each would have been planned the same after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Claims(HashMap<Claim, bool>);
+
+impl Claims {
+    fn of<const S: usize, const X: usize>(shared: [Claim; S], exclusive: [Claim; X]) -> Self {
+        let mut claims = Self::default();
+        claims.0.insert(Claim::Everything, false);
+        claims.0.extend(shared.into_iter().map(|claim| (claim, false)));
+        claims.0.extend(exclusive.into_iter().map(|claim| (claim, true)));
+        claims
+    }
+
+    /// Adds the claims of another plan.
+    ///
+    /// # Errors
+    /// Gives them back, and stays as it was, when one side changes what the other rests on.
+    pub fn join(&mut self, other: Self) -> Result<(), Self> {
+        let clash = |(claim, exclusive): (&Claim, &bool)| self.0.get(claim).is_some_and(|held| *held || *exclusive);
+        if other.0.iter().any(clash) {
+            return Err(other);
+        }
+        self.0.extend(other.0);
+        Ok(())
+    }
+}
+
+impl Desk {
+    /// Decides whether `edit` can be done, and what is to be written for it. What is planned must be committed, or given up,
+    /// before anything that clashes with its claims is planned.
+    ///
+    /// # Errors
+    /// Why it can not be done.
+    pub fn plan(&mut self, edit: &Edit) -> Result<Plan, Refusal> {
+        match edit.clone() {
+            Edit::AddAccount { name, password_hash } => self.plan_account(name, password_hash),
+            Edit::RemoveAccount { name, with_all } => self.plan_account_removal(&name, with_all),
+            Edit::SetPassword { name, password_hash } => self.plan_password(&name, password_hash),
+            Edit::OpenSession { account, token, now } => self.plan_session(account, token, now),
+            Edit::TouchSession { token, now } => Ok(self.plan_touch(token, now)),
+            Edit::CloseSession { token } => Ok(Plan {
+                change: vec![Write::Delete(Key::Session(token))],
+                claims: Claims::of([], [Claim::Session(token)]),
+                outcome: Outcome::Done,
+            }),
+            Edit::CreateQueue { account, name, fields } => self.plan_queue(account, name, fields),
+            Edit::UpdateQueue { account, queue, fields } => self.plan_queue_update(account, queue, fields),
+            Edit::DeleteQueue { account, queue } => self.plan_queue_removal(account, queue),
+            Edit::CreateUser { account, name, fields } => self.plan_user(account, name, fields),
+            Edit::UpdateUser { account, user, fields } => self.plan_user_update(account, user, fields),
+            Edit::DeleteUser { account, user } => self.plan_user_removal(account, user),
+            Edit::Assign { account, queue, user } => self.plan_assignment(account, queue, user),
+            Edit::Enable { account, queue, user, enabled } => self.plan_enabling(account, queue, user, enabled),
+            Edit::Unassign { account, queue, user } => self.plan_unassignment(account, queue, user),
+            Edit::Follow { queue, jid } => self.plan_following(&queue, jid),
+            Edit::Unfollow { queue, jid } => self.plan_unfollowing(&queue, jid),
+            Edit::Import { records } => self.plan_import(records),
+        }
+    }
+
+    fn give_id(&mut self) -> Result<(u32, Write), Refusal> {
+        let id = self.next_id;
+        self.next_id = id.checked_add(1).ok_or(Refusal::NoMoreIds)?;
+        Ok((id, Write::Put(Record::NextId(self.next_id))))
+    }
+
+    fn plan_account(&mut self, name: Name, password_hash: Box<str>) -> Result<Plan, Refusal> {
+        if self.account_named(&name).is_some() {
+            return Err(Refusal::AccountTaken(name));
+        }
+        let (id, next) = self.give_id()?;
+        let id = AccountId::new(id).ok_or(Refusal::NoMoreIds)?;
+        let claims = Claims::of([], [Claim::AccountName(name.clone())]);
+        let account = Account { id, name, password_hash };
+        Ok(Plan { change: vec![next, Write::Put(Record::Account(account))], claims, outcome: Outcome::Account(id) })
+    }
+
+    fn plan_account_removal(&self, name: &Name, with_all: bool) -> Result<Plan, Refusal> {
+        let id = self.account_named(name).ok_or(Refusal::NoAccount)?.id;
+        let state = &self.accounts[&id];
+        if !with_all && !(state.users.is_empty() && state.queues.is_empty()) {
+            return Err(Refusal::NotEmpty { users: state.users.len(), queues: state.queues.len() });
+        }
+        let mut change = Change::new();
+        state.queues.iter().for_each(|queue| self.remove_queue(*queue, &mut change));
+        change.extend(state.users.iter().map(|user| Write::Delete(Key::User(*user))));
+        change.extend(state.sessions.iter().map(|token| Write::Delete(Key::Session(*token))));
+        change.push(Write::Delete(Key::Account(id)));
+        let claims = Claims::of([], [Claim::Everything]);
+        Ok(Plan { change, claims, outcome: Outcome::Account(id) })
+    }
+
+    fn plan_password(&self, name: &Name, password_hash: Box<str>) -> Result<Plan, Refusal> {
+        let account = self.account_named(name).ok_or(Refusal::NoAccount)?;
+        let sessions = &self.accounts[&account.id].sessions;
+        let mut change: Change = sessions.iter().map(|token| Write::Delete(Key::Session(*token))).collect();
+        change.push(Write::Put(Record::Account(Account { password_hash, ..account.clone() })));
+        let claims = Claims::of([], [Claim::Account(account.id)]);
+        Ok(Plan { change, claims, outcome: Outcome::Account(account.id) })
+    }
+
+    fn plan_session(&self, account: AccountId, token: TokenHash, now: UnixTime) -> Result<Plan, Refusal> {
+        let state = self.accounts.get(&account).ok_or(Refusal::NoAccount)?;
+        let mut open: Vec<_> = state.sessions.iter().map(|token| &self.sessions[token]).collect();
+        open.sort_by_key(|session| std::cmp::Reverse(session.used));
+        let expired = open.partition_point(|session| now.since(session.used) < self.policy.session_idle);
+        let kept = expired.min(SESSIONS_MOST - 1);
+        let mut change: Change = open[kept..].iter().map(|it| Write::Delete(Key::Session(it.token))).collect();
+        change.push(Write::Put(Record::Session(Session { token, account, created: now, used: now })));
+        let claims = Claims::of([Claim::Account(account)], [Claim::Session(token)]);
+        Ok(Plan { change, claims, outcome: Outcome::Account(account) })
+    }
+
+    fn plan_touch(&self, token: TokenHash, now: UnixTime) -> Plan {
+        let session = self.sessions.get(&token);
+        let touched = session.map(|session| Write::Put(Record::Session(Session { used: now, ..session.clone() })));
+        let account = session.map(|session| Claim::Account(session.account)).unwrap_or(Claim::Everything);
+        let claims = Claims::of([account], [Claim::Session(token)]);
+        Plan { change: touched.into_iter().collect(), claims, outcome: Outcome::Done }
+    }
+
+    fn free_name(&self, name: &Name) -> Result<(), Refusal> {
+        if self.is_name_taken(name) { Err(Refusal::NameTaken(name.clone())) } else { Ok(()) }
+    }
+
+    fn free_jid(&self, jid: &BareJid) -> Result<(), Refusal> {
+        if jid.domain() == &*self.policy.domain {
+            return Err(Refusal::JidOfQueues(jid.clone()));
+        }
+        if self.user_at(jid).is_some() { Err(Refusal::JidTaken(jid.clone())) } else { Ok(()) }
+    }
+
+    fn own_queue(&self, account: AccountId, queue: QueueId) -> Result<&Queue, Refusal> {
+        let queue = self.queues.get(&queue).map(|state| &state.queue);
+        queue.filter(|queue| queue.account == account).ok_or(Refusal::NoQueue)
+    }
+
+    fn own_user(&self, account: AccountId, user: UserId) -> Result<User, Refusal> {
+        let person = self.people.get(&user).filter(|person| person.account == account);
+        person.map(|person| person.user(user)).ok_or(Refusal::NoUser)
+    }
+
+    fn plan_queue(&mut self, account: AccountId, name: Name, fields: QueueFields) -> Result<Plan, Refusal> {
+        if !self.accounts.contains_key(&account) {
+            return Err(Refusal::NoAccount);
+        }
+        self.free_name(&name)?;
+        let (id, next) = self.give_id()?;
+        let id = QueueId::new(id).ok_or(Refusal::NoMoreIds)?;
+        let claims = Claims::of([Claim::Account(account)], [Claim::Name(name.clone())]);
+        let queue = Queue {
+            id,
+            account,
+            name,
+            email: fields.email.flatten(),
+            avatar: fields.avatar.flatten(),
+            transcripts: fields.transcripts.unwrap_or_default(),
+        };
+        Ok(Plan { change: vec![next, Write::Put(Record::Queue(queue))], claims, outcome: Outcome::Queue(id) })
+    }
+
+    fn plan_queue_update(&self, account: AccountId, id: QueueId, fields: QueueFields) -> Result<Plan, Refusal> {
+        let mut queue = self.own_queue(account, id)?.clone();
+        let mut claims = Claims::of([Claim::Account(account)], [Claim::Queue(id)]);
+        let mut change = Change::new();
+        if let Some(name) = fields.name.filter(|name| *name != queue.name) {
+            self.free_name(&name)?;
+            let followers = self.queues[&id].subscribers.keys();
+            change.extend(followers.map(|jid| Write::Delete(Key::Subscriber(id, jid.clone()))));
+            claims.0.insert(Claim::Name(name.clone()), true);
+            claims.0.insert(Claim::Name(queue.name), true);
+            queue.name = name;
+        }
+        queue.email = fields.email.unwrap_or(queue.email);
+        queue.avatar = fields.avatar.unwrap_or(queue.avatar);
+        queue.transcripts = fields.transcripts.unwrap_or(queue.transcripts);
+        change.push(Write::Put(Record::Queue(queue)));
+        Ok(Plan { change, claims, outcome: Outcome::Queue(id) })
+    }
+
+    fn remove_queue(&self, id: QueueId, change: &mut Change) {
+        let state = &self.queues[&id];
+        change.extend(state.operators.iter().map(|user| Write::Delete(Key::Operator(id, *user))));
+        change.extend(state.subscribers.keys().map(|jid| Write::Delete(Key::Subscriber(id, jid.clone()))));
+        change.push(Write::Delete(Key::Queue(id)));
+    }
+
+    fn plan_queue_removal(&self, account: AccountId, id: QueueId) -> Result<Plan, Refusal> {
+        let name = self.own_queue(account, id)?.name.clone();
+        let mut change = Change::new();
+        self.remove_queue(id, &mut change);
+        let claims = Claims::of([Claim::Account(account)], [Claim::Queue(id), Claim::Name(name)]);
+        Ok(Plan { change, claims, outcome: Outcome::Done })
+    }
+
+    fn plan_user(&mut self, account: AccountId, name: Name, fields: UserFields) -> Result<Plan, Refusal> {
+        if !self.accounts.contains_key(&account) {
+            return Err(Refusal::NoAccount);
+        }
+        self.free_name(&name)?;
+        let jid = fields.jid.unwrap_or_else(|| BareJid::of(&name, &self.policy.user_domain));
+        self.free_jid(&jid)?;
+        let (id, next) = self.give_id()?;
+        let id = UserId::new(id).ok_or(Refusal::NoMoreIds)?;
+        let claims = Claims::of([Claim::Account(account)], [Claim::Name(name.clone()), Claim::Jid(jid.clone())]);
+        let user = User { id, account, name, jid, email: fields.email.flatten() };
+        Ok(Plan { change: vec![next, Write::Put(Record::User(user))], claims, outcome: Outcome::User(id) })
+    }
+
+    fn plan_user_update(&self, account: AccountId, id: UserId, fields: UserFields) -> Result<Plan, Refusal> {
+        let mut user = self.own_user(account, id)?;
+        let mut claims = Claims::of([Claim::Account(account)], [Claim::User(id)]);
+        let jid_follows_name = user.jid == BareJid::of(&user.name, &self.policy.user_domain);
+        let mut jid = fields.jid;
+        if let Some(name) = fields.name.filter(|name| *name != user.name) {
+            self.free_name(&name)?;
+            if jid_follows_name && jid.is_none() {
+                jid = Some(BareJid::of(&name, &self.policy.user_domain));
+            }
+            claims.0.insert(Claim::Name(name.clone()), true);
+            claims.0.insert(Claim::Name(user.name), true);
+            user.name = name;
+        }
+        if let Some(jid) = jid.filter(|jid| *jid != user.jid) {
+            self.free_jid(&jid)?;
+            claims.0.insert(Claim::Jid(jid.clone()), true);
+            claims.0.insert(Claim::Jid(user.jid), true);
+            user.jid = jid;
+        }
+        user.email = fields.email.unwrap_or(user.email);
+        Ok(Plan { change: vec![Write::Put(Record::User(user))], claims, outcome: Outcome::User(id) })
+    }
+
+    fn plan_user_removal(&self, account: AccountId, id: UserId) -> Result<Plan, Refusal> {
+        let user = self.own_user(account, id)?;
+        let queues = self.people[&id].staffs.iter();
+        let mut change: Change = queues.map(|staffs| Write::Delete(Key::Operator(staffs.queue, id))).collect();
+        change.push(Write::Delete(Key::User(id)));
+        let exclusive = [Claim::User(id), Claim::Name(user.name), Claim::Jid(user.jid)];
+        Ok(Plan { change, claims: Claims::of([Claim::Account(account)], exclusive), outcome: Outcome::Done })
+    }
+
+    fn assignment_claims(account: AccountId, queue: QueueId, user: UserId) -> Claims {
+        let shared = [Claim::Account(account), Claim::Queue(queue), Claim::User(user)];
+        Claims::of(shared, [Claim::Operator(queue, user)])
+    }
+
+    fn plan_assignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
+        self.own_queue(account, queue)?;
+        self.own_user(account, user)?;
+        let change = match self.people[&user].enabled_on(queue) {
+            Some(_) => Change::new(),
+            None => vec![Write::Put(Record::Operator(Operator { queue, user, enabled: true }))],
+        };
+        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
+    }
+
+    fn own_operator(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<bool, Refusal> {
+        self.own_queue(account, queue)?;
+        self.own_user(account, user)?;
+        self.people[&user].enabled_on(queue).ok_or(Refusal::NotAssigned)
+    }
+
+    fn plan_enabling(
+        &self,
+        account: AccountId,
+        queue: QueueId,
+        user: UserId,
+        enabled: Option<bool>,
+    ) -> Result<Plan, Refusal> {
+        let before = self.own_operator(account, queue, user)?;
+        let change = match enabled {
+            Some(enabled) if enabled != before => {
+                vec![Write::Put(Record::Operator(Operator { queue, user, enabled }))]
+            }
+            _ => Change::new(),
+        };
+        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
+    }
+
+    fn plan_unassignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
+        self.own_operator(account, queue, user)?;
+        let change = vec![Write::Delete(Key::Operator(queue, user))];
+        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
+    }
+
+    fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
+        let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
+        let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];
+        let claims = Claims::of(shared, [Claim::Subscriber(queue.id, jid.clone())]);
+        // Written again where it is there already, so that who asks again is answered again.
+        let change = vec![Write::Put(Record::Subscriber(Subscriber { queue: queue.id, jid }))];
+        Ok(Plan { change, claims, outcome: Outcome::Done })
+    }
+
+    fn plan_unfollowing(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
+        let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
+        let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];
+        let claims = Claims::of(shared, [Claim::Subscriber(queue.id, jid.clone())]);
+        let change = vec![Write::Delete(Key::Subscriber(queue.id, jid))];
+        Ok(Plan { change, claims, outcome: Outcome::Done })
+    }
+
+    fn plan_import(&self, mut records: Vec<Record>) -> Result<Plan, Refusal> {
+        if !(self.accounts.is_empty() && self.people.is_empty() && self.queues.is_empty()) {
+            return Err(Refusal::StoreNotEmpty);
+        }
+        records.sort_by_cached_key(Record::key);
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = records.iter().map(Record::key).find(|key| !seen.insert(key.clone())) {
+            return Err(Refusal::Inconsistent(format!("{twice:?} is there twice")));
+        }
+        self.tried_with(&records).map_err(|error| Refusal::Inconsistent(error.to_string()))?;
+        let change = records.into_iter().map(Write::Put).collect();
+        Ok(Plan { change, claims: Claims::of([], [Claim::Everything]), outcome: Outcome::Done })
+    }
+}

@@ -1,0 +1,151 @@
+//! From what each resource of a user last said to the user's show.
+
+use super::{Merge, Precedence, Reason, Seen, Show};
+
+/// The most resources kept for one user; the one that has been silent longest makes room.
+pub const RESOURCES_MOST: usize = 64;
+
+/// One connected client of a user, as it last described itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Resource {
+    pub(crate) name: Box<str>,
+    pub(crate) status: Option<Box<str>>,
+    pub(crate) priority: i8,
+    pub(crate) show: Show,
+}
+
+impl Resource {
+    /// The one reason for which a resource does not count (RFC 6121 section 4.7.2.3), if it is there.
+    fn why_not(&self) -> Option<Reason> {
+        (self.priority < 0).then_some(Reason::NegativePriority)
+    }
+}
+
+/// All that was seen of one user since the link came up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Presence {
+    /// Longest silent first.
+    resources: Vec<Resource>,
+    /// Whether anything at all was heard, be it that they are offline.
+    pub(crate) heard: bool,
+}
+
+impl Presence {
+    pub(crate) fn see(&mut self, name: &str, seen: Seen) {
+        self.heard = true;
+        self.resources.retain(|known| &*known.name != name);
+        if self.resources.len() >= RESOURCES_MOST {
+            self.resources.remove(0);
+        }
+        self.resources.reserve_exact(1);
+        self.resources.push(Resource {
+            name: name.into(),
+            status: seen.status,
+            priority: seen.priority,
+            show: seen.show,
+        });
+    }
+
+    /// One resource is gone, or all of them.
+    pub(crate) fn lose(&mut self, name: Option<&str>) {
+        self.heard = true;
+        match name {
+            Some(name) => self.resources.retain(|known| &*known.name != name),
+            None => self.resources.clear(),
+        }
+        if self.resources.is_empty() {
+            self.resources = Vec::new();
+        }
+    }
+
+    pub(crate) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn resources(&self) -> &[Resource] {
+        &self.resources
+    }
+
+    /// The resource that speaks for the user, and through `note` the reasons for those that do not count.
+    pub(crate) fn winner(
+        &self,
+        merge: Merge,
+        precedence: &Precedence,
+        mut note: impl FnMut(Reason),
+    ) -> Option<&Resource> {
+        let counting = self.resources.iter().filter(|resource| match resource.why_not() {
+            Some(reason) => {
+                note(reason);
+                false
+            }
+            None => true,
+        });
+        // On a tie the last one wins, which is the one heard last.
+        match merge {
+            Merge::MostAvailable => counting.max_by_key(|it| std::cmp::Reverse(precedence.rank(it.show))),
+            Merge::HighestPriority => counting.max_by_key(|it| it.priority),
+            Merge::LeastAvailable => counting.max_by_key(|it| precedence.rank(it.show)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `desk:away:5 phone:chat` in the order heard.
+    fn presence(script: &str) -> Presence {
+        let mut presence = Presence::default();
+        for word in script.split_whitespace() {
+            let mut parts = word.split(':');
+            let name = parts.next().unwrap();
+            let show = Show::from_word(parts.next().unwrap()).unwrap();
+            let priority = parts.next().map_or(0, |p| p.parse().unwrap());
+            presence.see(name, Seen { show, priority, status: None, known_show: true });
+        }
+        presence
+    }
+
+    #[test]
+    fn merging() {
+        let check = |script: &str, merge: Merge, want: &str| {
+            let presence = presence(script);
+            let winner = presence.winner(merge, &Precedence::default(), |_| ());
+            assert_eq!(winner.map_or("none", |it| &*it.name), want, "{script} by {}", merge.as_str());
+        };
+        use Merge::{HighestPriority, LeastAvailable, MostAvailable};
+        check("", MostAvailable, "none");
+        check("desk:away phone:chat pad:dnd", MostAvailable, "phone");
+        check("desk:away phone:chat pad:dnd", LeastAvailable, "desk");
+        check("desk:away:5 phone:chat:1", HighestPriority, "desk");
+        check("desk:away:5 phone:chat:5", HighestPriority, "phone");
+        check("phone:chat:5 desk:away:5", HighestPriority, "desk");
+        check("desk:chat:-1 phone:away", MostAvailable, "phone");
+        check("desk:xa:-1 phone:chat", LeastAvailable, "phone");
+        check("desk:chat:-1", MostAvailable, "none");
+        check("desk:chat desk:away phone:dnd", MostAvailable, "phone");
+    }
+
+    #[test]
+    fn the_longest_silent_resource_makes_room() {
+        let mut many = presence(&(0..RESOURCES_MOST).map(|n| format!("r{n}:away ")).collect::<String>());
+        many.see("r0", Seen { show: Show::Away, priority: 0, status: None, known_show: true });
+        many.see("new", Seen { show: Show::Chat, priority: 0, status: None, known_show: true });
+        let names: Vec<_> = many.resources().iter().map(|it| &*it.name).collect();
+        assert_eq!(names.len(), RESOURCES_MOST);
+        assert!(names.contains(&"r0") && !names.contains(&"r1") && names.contains(&"new"));
+    }
+
+    #[test]
+    fn losing() {
+        let mut both = presence("desk:away phone:chat");
+        both.lose(Some("phone"));
+        assert_eq!(both.resources().len(), 1);
+        both.lose(Some("never-seen"));
+        assert_eq!(both.resources().len(), 1);
+        both.lose(None);
+        assert!(both.resources().is_empty() && both.heard);
+        both.forget();
+        assert!(!both.heard);
+    }
+}

@@ -1,0 +1,77 @@
+//! Intent as it is kept: the closed list of what a store holds.
+
+use super::{Account, AccountId, BareJid, Operator, Queue, QueueId, Session, Subscriber, TokenHash, User, UserId};
+
+/// One thing that people decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Record {
+    /// The next number to be given to an account, user or queue: numbers are never given twice.
+    NextId(u32),
+    /// An account.
+    Account(Account),
+    /// A user.
+    User(User),
+    /// A queue.
+    Queue(Queue),
+    /// An assignment.
+    Operator(Operator),
+    /// A follower of a queue.
+    Subscriber(Subscriber),
+    /// An open login.
+    Session(Session),
+}
+
+/// What a record is found by. Their order is the order in which records can be read back: nothing names a later kind.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// Of [`Record::NextId`]: there is one.
+    NextId,
+    /// Of an account.
+    Account(AccountId),
+    /// Of a user.
+    User(UserId),
+    /// Of a queue.
+    Queue(QueueId),
+    /// Of an assignment.
+    Operator(QueueId, UserId),
+    /// Of a follower of a queue.
+    Subscriber(QueueId, BareJid),
+    /// Of an open login.
+    Session(TokenHash),
+}
+
+/// One step of a change. The steps of one change are kept all or none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Keep this, in place of what had its key.
+    Put(Record),
+    /// Keep nothing under this key.
+    Delete(Key),
+}
+
+impl Record {
+    /// What it is found by.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::NextId(_) => Key::NextId,
+            Self::Account(account) => Key::Account(account.id),
+            Self::User(user) => Key::User(user.id),
+            Self::Queue(queue) => Key::Queue(queue.id),
+            Self::Operator(operator) => Key::Operator(operator.queue, operator.user),
+            Self::Subscriber(subscriber) => Key::Subscriber(subscriber.queue, subscriber.jid.clone()),
+            Self::Session(session) => Key::Session(session.token),
+        }
+    }
+}
+
+impl Write {
+    /// The key it is about.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Put(record) => record.key(),
+            Self::Delete(key) => key.clone(),
+        }
+    }
+}

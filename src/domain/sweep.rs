@@ -1,0 +1,247 @@
+//! The life of a link as the desk sees it: ask everybody, give them time, then know.
+
+use std::time::{Duration, Instant};
+
+use super::{BareJid, Desk, Effect, Event, UserId, desk::Person};
+
+/// How far the link is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkPhase {
+    /// There is none: nothing is known of anybody.
+    Down,
+    /// It is there, and everybody is being asked.
+    Sweeping {
+        /// How many have been asked.
+        done: usize,
+        /// How many are to be asked.
+        total: usize,
+    },
+    /// It is there, and everybody was heard or had the time to answer.
+    Up,
+}
+
+/// Where in the life of a link we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Down,
+    /// Probes go out, in the order of ids.
+    Probing {
+        after: Option<UserId>,
+    },
+    /// All probes are out, and the ping that follows them; its answer is waited for.
+    Marked,
+    /// The server has worked off our probes; late answers are waited for.
+    Quiet {
+        until: Instant,
+    },
+    /// Swept. Those who stayed silent are asked to let us see their presence.
+    Asking {
+        after: Option<UserId>,
+    },
+    /// Swept.
+    Idle,
+}
+
+#[derive(Debug)]
+pub(super) struct Sweep {
+    stage: Stage,
+    /// Which link this is, from 1: what was told on another one does not count.
+    pub(super) link: u32,
+    done: usize,
+    total: usize,
+    pace: Pace,
+}
+
+/// So many in every twentieth of a second.
+#[derive(Debug)]
+struct Pace {
+    most: u32,
+    used: u32,
+    since: Instant,
+}
+
+const WINDOW: Duration = Duration::from_millis(50);
+
+impl Pace {
+    fn free_at(&self) -> Instant {
+        if self.used < self.most { self.since } else { self.since + WINDOW }
+    }
+
+    fn spend(&mut self, now: Instant) {
+        if now >= self.since + WINDOW {
+            (self.used, self.since) = (0, now);
+        }
+        self.used += 1;
+    }
+}
+
+impl Sweep {
+    pub(super) fn new(rate: u32, now: Instant) -> Self {
+        let pace = Pace { most: (rate / 20).max(1), used: 0, since: now };
+        Self { stage: Stage::Down, link: 0, done: 0, total: 0, pace }
+    }
+
+    pub(super) fn phase(&self) -> LinkPhase {
+        match self.stage {
+            Stage::Down => LinkPhase::Down,
+            Stage::Probing { .. } | Stage::Marked | Stage::Quiet { .. } => {
+                LinkPhase::Sweeping { done: self.done, total: self.total }
+            }
+            Stage::Asking { .. } | Stage::Idle => LinkPhase::Up,
+        }
+    }
+
+    pub(super) fn answered(&mut self, quiet_until: Instant) {
+        if self.stage == Stage::Marked {
+            self.stage = Stage::Quiet { until: quiet_until };
+        }
+    }
+
+    fn has_paced_work(&self) -> bool {
+        matches!(self.stage, Stage::Probing { .. } | Stage::Asking { .. })
+    }
+}
+
+impl Desk {
+    /// How far the link is.
+    #[must_use]
+    pub fn link(&self) -> LinkPhase {
+        self.sweep.phase()
+    }
+
+    fn is_pace_work(&self) -> bool {
+        !self.outbox.closing && (self.sweep.has_paced_work() || self.outbox.has_paced_work())
+    }
+
+    pub(super) fn is_pace_due(&self, now: Instant) -> bool {
+        self.is_pace_work() && self.sweep.pace.free_at() <= now
+    }
+
+    /// Why there is no link, where there was a try to make one.
+    #[must_use]
+    pub fn link_trouble(&self) -> Option<&str> {
+        self.link_trouble.as_deref()
+    }
+
+    /// When [`Desk::tick`] or [`Desk::outgoing`] next has something to do without anything coming in.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let quiet = match self.sweep.stage {
+            Stage::Quiet { until } => Some(until),
+            _ => None,
+        };
+        let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
+        quiet.into_iter().chain(paced).min()
+    }
+
+    /// Does what is due by now.
+    pub fn tick(&mut self, now: Instant) -> Vec<Event> {
+        let mut events = Vec::new();
+        if let Stage::Quiet { until } = self.sweep.stage
+            && until <= now
+        {
+            self.sweep.stage = Stage::Asking { after: None };
+            self.retell_all();
+            let heard = self.people.values().filter(|it| it.is_assigned() && it.presence.heard).count();
+            events.push(Event::Swept { asked: self.sweep.total, heard });
+        }
+        events
+    }
+
+    pub(super) fn link_up(&mut self, now: Instant, events: &mut Vec<Event>) {
+        self.link_down(events);
+        self.link_trouble = None;
+        self.sweep.link += 1;
+        self.sweep.stage = Stage::Probing { after: None };
+        self.sweep.done = 0;
+        self.sweep.total = self.people.values().filter(|person| person.is_assigned()).count();
+        self.sweep.pace.since = now;
+    }
+
+    pub(super) fn link_down(&mut self, events: &mut Vec<Event>) {
+        if self.sweep.stage == Stage::Down {
+            return;
+        }
+        self.sweep.stage = Stage::Down;
+        self.outbox.link_down();
+        self.forget_all(events);
+    }
+
+    /// What the sweep has to send next, if the pace allows it.
+    pub(super) fn next_paced(&mut self, now: Instant) -> Option<Effect> {
+        if self.outbox.closing || self.sweep.pace.free_at() > now {
+            return None;
+        }
+        let effect = self.next_of_sets(now).or_else(|| self.next_of_sweep(now))?;
+        self.sweep.pace.spend(now);
+        Some(effect)
+    }
+
+    fn next_of_sets(&mut self, now: Instant) -> Option<Effect> {
+        if let Some(user) = self.outbox.next_leave() {
+            return Some(Effect::Leave { user });
+        }
+        while let Some(id) = self.outbox.next_ask() {
+            if let Some(effect) = self.asking(id, now) {
+                return Some(effect);
+            }
+        }
+        while let Some(id) = self.outbox.next_probe() {
+            if let Some(person) = self.people.get(&id).filter(|person| person.is_assigned()) {
+                return Some(Effect::Probe { user: person.jid.clone() });
+            }
+        }
+        None
+    }
+
+    fn next_of_sweep(&mut self, now: Instant) -> Option<Effect> {
+        match self.sweep.stage {
+            Stage::Probing { after } => {
+                let Some((id, user)) = self.next_assigned(after, |_| true) else {
+                    self.sweep.stage = Stage::Marked;
+                    return Some(Effect::Mark);
+                };
+                self.sweep.stage = Stage::Probing { after: Some(id) };
+                self.sweep.done += 1;
+                self.sweep.total = self.sweep.total.max(self.sweep.done);
+                Some(Effect::Probe { user })
+            }
+            Stage::Asking { after } => {
+                let before = self.asked_before(now);
+                let silent = |it: &Person| !it.presence.heard && it.asked <= before;
+                let Some((id, _)) = self.next_assigned(after, silent) else {
+                    self.sweep.stage = Stage::Idle;
+                    return None;
+                };
+                self.sweep.stage = Stage::Asking { after: Some(id) };
+                self.asking(id, now)
+            }
+            Stage::Down | Stage::Marked | Stage::Quiet { .. } | Stage::Idle => None,
+        }
+    }
+
+    fn next_assigned(&self, after: Option<UserId>, wanted: impl Fn(&Person) -> bool) -> Option<(UserId, BareJid)> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let mut rest = self.people.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let (id, person) = rest.find(|(_, person)| person.is_assigned() && wanted(person))?;
+        Some((*id, person.jid.clone()))
+    }
+
+    fn seconds(&self, now: Instant) -> u32 {
+        let seconds = now.saturating_duration_since(self.began).as_secs();
+        u32::try_from(seconds).unwrap_or(u32::MAX - 1) + 1
+    }
+
+    /// Who was asked at or before this may be asked again; those never asked always may.
+    fn asked_before(&self, now: Instant) -> u32 {
+        let again = u32::try_from(self.policy.ask_again.as_secs()).unwrap_or(u32::MAX);
+        self.seconds(now).saturating_sub(again)
+    }
+
+    fn asking(&mut self, id: UserId, now: Instant) -> Option<Effect> {
+        let asked = self.seconds(now);
+        let person = self.people.get_mut(&id).filter(|person| person.is_assigned())?;
+        person.asked = asked;
+        Some(Effect::Ask { user: person.jid.clone() })
+    }
+}

@@ -1,0 +1,395 @@
+//! The one owner of the desk. It takes facts and edits in order, has edits written before they count, sends what the desk
+//! wants sent as fast as the link takes it, and tells what has changed.
+//!
+//! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::{
+    domain::{Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Outcome, Plan, Refusal},
+    store::{Committer, StoreError},
+};
+
+/// Facts that may wait for the engine; a link that is faster waits.
+const FACTS_MOST: usize = 4_096;
+/// Edits that may wait for the store; who asks for more waits.
+const EDITS_MOST: usize = 1_024;
+/// Facts taken in one go, with one hold of the lock.
+const STEP_MOST: usize = 256;
+/// Writes that share one flush, about.
+const BATCH_MOST: usize = 4_096;
+/// Events kept for listeners that are slow; they are told how many they missed.
+const EVENTS_MOST: usize = 1_024;
+/// How often a long sweep says how far it is.
+const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+
+/// What comes in from the link, in order.
+#[derive(Debug)]
+pub enum Fact {
+    /// The link is up; this takes what is to be sent on it.
+    LinkUp(mpsc::Sender<Effect>),
+    /// The link is gone, or could not be made, and why, in words for an administrator.
+    LinkDown(String),
+    /// Something was seen on it.
+    Input(Input),
+    /// A stanza asks for a change; nobody waits for the answer.
+    Edit(Edit),
+}
+
+/// Why an edit was not done. Nothing has changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EditError {
+    /// It can not be done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be kept.
+    #[error("the change could not be stored: {0}")]
+    Store(Arc<StoreError>),
+    /// The daemon is stopping.
+    #[error("rosterd is stopping")]
+    Stopping,
+}
+
+type Answer = oneshot::Sender<Result<Outcome, EditError>>;
+
+#[derive(Debug)]
+enum Request {
+    Edit(Edit, Answer),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the engine for everybody else.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    desk: Arc<RwLock<Desk>>,
+    requests: mpsc::Sender<Request>,
+    events: broadcast::Sender<Event>,
+    failure: Arc<OnceLock<Arc<StoreError>>>,
+}
+
+impl Handle {
+    /// Asks for a change, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn edit(&self, edit: Edit) -> Result<Outcome, EditError> {
+        let (answer, result) = oneshot::channel();
+        self.requests.send(Request::Edit(edit, answer)).await.map_err(|_| EditError::Stopping)?;
+        result.await.map_err(|_| EditError::Stopping)?
+    }
+
+    /// Reads from the desk. `question` holds up everybody else, so it should not take long.
+    pub fn read<T>(&self, question: impl FnOnce(&Desk) -> T) -> T {
+        question(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Everything that changes from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Why nothing can be stored any more, once that is so.
+    #[must_use]
+    pub fn failure(&self) -> Option<Arc<StoreError>> {
+        self.failure.get().cloned()
+    }
+
+    /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Send>>;
+
+/// Edits that are being written together.
+struct Batch {
+    answers: Vec<(Option<Answer>, Outcome)>,
+    commit: Commit,
+}
+
+/// The owner of the desk.
+pub struct Engine {
+    desk: Arc<RwLock<Desk>>,
+    committer: Arc<Committer>,
+    facts: mpsc::Receiver<Fact>,
+    requests: mpsc::Receiver<Request>,
+    events: broadcast::Sender<Event>,
+    failure: Arc<OnceLock<Arc<StoreError>>>,
+    failed: CancellationToken,
+    waiting: VecDeque<(Edit, Option<Answer>)>,
+    batch: Option<Batch>,
+    outbox: Option<mpsc::Sender<Effect>>,
+    closing: Option<oneshot::Sender<()>>,
+    progress_due: Instant,
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Engine {
+    /// An engine for `desk`, which holds all that `committer` has kept. `failed` is cancelled when the store fails.
+    #[must_use]
+    pub fn new(desk: Desk, committer: Committer, failed: CancellationToken) -> (Self, Handle, mpsc::Sender<Fact>) {
+        let desk = Arc::new(RwLock::new(desk));
+        let (fact_sender, facts) = mpsc::channel(FACTS_MOST);
+        let (request_sender, requests) = mpsc::channel(EDITS_MOST);
+        let events = broadcast::Sender::new(EVENTS_MOST);
+        let failure = Arc::new(OnceLock::new());
+        let handle =
+            Handle { desk: desk.clone(), requests: request_sender, events: events.clone(), failure: failure.clone() };
+        let engine = Self {
+            desk,
+            committer: Arc::new(committer),
+            facts,
+            requests,
+            events,
+            failure,
+            failed,
+            waiting: VecDeque::new(),
+            batch: None,
+            outbox: None,
+            closing: None,
+            progress_due: now(),
+        };
+        (engine, handle, fact_sender)
+    }
+
+    /// Works until `stop`, and then until what it was asked before is on disk and answered.
+    pub async fn run(mut self, stop: CancellationToken) {
+        while !(stop.is_cancelled() && self.batch.is_none() && self.waiting.is_empty()) {
+            self.start_batch();
+            let blocked = self.send();
+            let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
+            tokio::select! {
+                Some(fact) = self.facts.recv() => self.take_facts(fact),
+                Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_request(request),
+                (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
+                () = room(blocked) => {}
+                () = until(deadline) => {
+                    let events = self.with(|desk| desk.tick(now()));
+                    self.tell(events);
+                }
+                () = stop.cancelled(), if !stop.is_cancelled() => {}
+            }
+        }
+    }
+
+    fn with<T>(&self, step: impl FnOnce(&mut Desk) -> T) -> T {
+        step(&mut self.desk.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn take_facts(&mut self, first: Fact) {
+        let desk = self.desk.clone();
+        let mut desk = desk.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Some(first);
+        let mut taken = 0;
+        while let Some(fact) = next {
+            let input = match fact {
+                Fact::Input(input) => Some(input),
+                Fact::LinkUp(outbox) => {
+                    self.outbox = Some(outbox);
+                    Some(Input::LinkUp)
+                }
+                Fact::LinkDown(why) => {
+                    self.outbox = None;
+                    Some(Input::LinkDown { why })
+                }
+                Fact::Edit(edit) => {
+                    self.take_edit_of_stanza(edit);
+                    None
+                }
+            };
+            if let Some(input) = input {
+                let events = desk.apply(input, now());
+                self.tell(events);
+            }
+            taken += 1;
+            next = if taken < STEP_MOST { self.facts.try_recv().ok() } else { None };
+        }
+    }
+
+    fn take_edit_of_stanza(&mut self, edit: Edit) {
+        if self.waiting.len() < EDITS_MOST {
+            self.waiting.push_back((edit, None));
+        } else {
+            warn!(most = EDITS_MOST, "subscription request dropped: too many changes wait for the store");
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        match request {
+            Request::Edit(_, answer) if self.failure.get().is_some() || self.closing.is_some() => {
+                let failure = self.failure.get().cloned();
+                let _ = answer.send(Err(failure.map_or(EditError::Stopping, EditError::Store)));
+            }
+            Request::Edit(edit, answer) => self.waiting.push_back((edit, Some(answer))),
+            Request::Close(done) => {
+                self.with(|desk| desk.apply(Input::Closing, now()));
+                self.closing = Some(done);
+            }
+        }
+    }
+
+    /// Plans what waits, and has written what fits together. What clashes waits for the next round.
+    fn start_batch(&mut self) {
+        if self.batch.is_some() || self.waiting.is_empty() {
+            return;
+        }
+        if let Some(failure) = self.failure.get() {
+            for (_, answer) in self.waiting.drain(..) {
+                answer.map(|answer| answer.send(Err(EditError::Store(failure.clone()))));
+            }
+            return;
+        }
+        let mut later = VecDeque::new();
+        let mut claims = Claims::default();
+        let mut change = Change::new();
+        let mut answers = Vec::new();
+        let mut waiting = std::mem::take(&mut self.waiting);
+        self.with(|desk| {
+            while let Some((edit, answer)) = waiting.pop_front() {
+                if change.len() >= BATCH_MOST {
+                    later.push_back((edit, answer));
+                    continue;
+                }
+                let plan = desk.plan(&edit);
+                match plan {
+                    Err(refusal) => {
+                        debug!(%refusal, "edit refused");
+                        answer.map(|answer| answer.send(Err(refusal.into())));
+                    }
+                    Ok(Plan { claims: rests_on, change: writes, outcome }) => {
+                        if claims.join(rests_on).is_ok() {
+                            change.extend(writes);
+                            answers.push((answer, outcome));
+                        } else {
+                            later.push_back((edit, answer));
+                        }
+                    }
+                }
+            }
+        });
+        self.waiting = later;
+        if !answers.is_empty() {
+            let committer = self.committer.clone();
+            let commit: Commit = if change.is_empty() {
+                Box::pin(std::future::ready((change, Ok(()))))
+            } else {
+                Box::pin(async move { committer.commit(change).await })
+            };
+            self.batch = Some(Batch { answers, commit });
+        }
+    }
+
+    fn finish_batch(&mut self, change: Change, result: Result<(), StoreError>) {
+        let Some(batch) = self.batch.take() else { return };
+        let failure = match result {
+            Ok(()) => {
+                let events = self.with(|desk| desk.commit(change));
+                self.tell(events);
+                None
+            }
+            Err(failure) => {
+                error!(error = %crate::telemetry::chain(&failure), "the store has failed, rosterd stops");
+                let failure = Arc::new(failure);
+                let _ = self.failure.set(failure.clone());
+                self.failed.cancel();
+                Some(failure)
+            }
+        };
+        for (answer, outcome) in batch.answers {
+            let result = failure.clone().map_or(Ok(outcome), |failure| Err(EditError::Store(failure)));
+            answer.map(|answer| answer.send(result));
+        }
+    }
+
+    /// Sends what the desk wants sent, and gives back the way to the link when that is full.
+    fn send(&mut self) -> Option<mpsc::Sender<Effect>> {
+        let mut blocked = None;
+        if let Some(outbox) = &self.outbox {
+            loop {
+                let room = outbox.capacity();
+                let effects = self.with(|desk| desk.outgoing(room, now()));
+                let sent = effects.len();
+                for effect in effects {
+                    // A link that has gone says so by itself.
+                    let _ = outbox.try_send(effect);
+                }
+                if sent < room {
+                    break;
+                }
+                if room == 0 {
+                    let wants = !outbox.is_closed() && self.with(|desk| desk.has_outgoing(now()));
+                    blocked = wants.then(|| outbox.clone());
+                    break;
+                }
+            }
+        }
+        self.log_progress();
+        let all_told = blocked.is_none() && self.waiting.is_empty() && self.batch.is_none();
+        if all_told && let Some(done) = self.closing.take() {
+            let _ = done.send(());
+        }
+        blocked
+    }
+
+    fn log_progress(&mut self) {
+        if let LinkPhase::Sweeping { done, total } = self.with(|desk| desk.link())
+            && now() >= self.progress_due
+        {
+            self.progress_due = now() + PROGRESS_EVERY;
+            info!("swept {done}/{total}");
+        }
+    }
+
+    fn tell(&self, events: Vec<Event>) {
+        for event in events {
+            match &event {
+                Event::Queue { name, from, now, .. } => {
+                    info!(queue = %name, %from, to = %now.show, "queue show changed")
+                }
+                Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
+                Event::Swept { asked, heard } => info!(asked, heard, "swept {asked}/{asked}"),
+            }
+            // Nobody may be listening.
+            let _ = self.events.send(event);
+        }
+    }
+}
+
+async fn finished(batch: &mut Option<Batch>) -> (Change, Result<(), StoreError>) {
+    match batch {
+        Some(batch) => (&mut batch.commit).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn room(blocked: Option<mpsc::Sender<Effect>>) {
+    match blocked {
+        Some(outbox) => drop(outbox.reserve().await),
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

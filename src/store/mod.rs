@@ -1,0 +1,86 @@
+//! Where intent is kept.
+
+mod committer;
+pub mod memory;
+pub mod record;
+pub mod sled;
+
+use std::{io, path::PathBuf};
+
+pub use committer::Committer;
+pub use memory::MemoryStore;
+
+use crate::domain::{Record, Write};
+
+/// Keeps records. One owner, one thread.
+pub trait Store: Send + 'static {
+    /// Everything that is kept, in the order of the keys. Read once, at start.
+    ///
+    /// # Errors
+    /// What is damaged, and where.
+    fn load(&mut self) -> Result<Vec<Record>, StoreError>;
+
+    /// Keeps `change`, all or nothing. When this returns, the change survives the loss of power. A change may be of any
+    /// size: one that is broken off by a crash is refused by the next [`Store::load`], never half there in silence.
+    ///
+    /// # Errors
+    /// Nothing of the change may be taken as kept, and nothing more can be kept until the store is opened anew.
+    fn commit(&mut self, change: &[Write]) -> Result<(), StoreError>;
+}
+
+/// What went wrong with a store, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has it.
+    #[error("the store in {path} is in use{}", holder.map_or(String::new(), |pid| format!(" by process {pid}")))]
+    InUse {
+        /// Its folder.
+        path: PathBuf,
+        /// Who has it, where that can be told.
+        holder: Option<u32>,
+    },
+    /// What is there was not written by us, or by a later version of us.
+    #[error("{path} holds no store that this version can read: {what}")]
+    Foreign {
+        /// Its folder.
+        path: PathBuf,
+        /// What was found instead.
+        what: String,
+    },
+    /// What is there can not be read.
+    #[error(
+        "the store in {path} is damaged: {what}. To go on: stop rosterd, move the folder aside, \
+         and read the newest export back with `rosterd import FILE`"
+    )]
+    Damaged {
+        /// Its folder.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The disk is full, or nearly so.
+    #[error(
+        "the disk under {path} is full ({free} bytes free, {floor} are kept free): make room and start rosterd again"
+    )]
+    Full {
+        /// Its folder.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free ([store] min_free).
+        floor: u64,
+    },
+    /// The operating system refused.
+    #[error("{doing} {path}")]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+    /// The thread that writes is gone.
+    #[error("the store has stopped")]
+    Stopped,
+}
