@@ -1,19 +1,35 @@
 //! On the real servers of Debian's packages.
 
+#[path = "support/catalogue.rs"]
+mod catalogue;
 #[path = "../examples/support/client.rs"]
 mod client;
+#[path = "support/daemon.rs"]
+mod daemon;
 #[path = "support/ejabberd.rs"]
 mod ejabberd;
+#[path = "../examples/support/frames.rs"]
+mod frames;
 #[path = "support/https.rs"]
 mod https;
+#[path = "support/manager.rs"]
+mod manager;
 #[path = "support/ports.rs"]
 mod ports;
+#[path = "../examples/support/presence.rs"]
+mod presence;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/prosody.rs"]
 mod prosody;
+#[path = "support/real.rs"]
+mod real;
+#[path = "support/script.rs"]
+mod script;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "support/stage.rs"]
+mod stage;
 
 use anyhow::Result;
 
@@ -22,6 +38,18 @@ use ejabberd::Ejabberd;
 use ports::Port;
 use prosody::Prosody;
 use servers::{Addresses, PASSWORD, Package, Server};
+
+mod on_prosody {
+    use crate::{prosody::Prosody, real::Real, servers::is_installed};
+
+    crate::catalogue::play_all!(Real<Prosody>, is_installed::<Prosody>());
+}
+
+mod on_ejabberd {
+    use crate::{ejabberd::Ejabberd, real::Real, servers::is_installed};
+
+    crate::catalogue::play_all!(Real<Ejabberd>, is_installed::<Ejabberd>());
+}
 
 /// The harness itself: clients see each other come, go and crash.
 async fn clients_see_each_other<P: Package>() -> Result<()> {

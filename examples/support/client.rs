@@ -2,9 +2,7 @@
 //!
 //! It speaks plain TCP, so it is for servers on loopback. What was received waits in order until somebody asks for it.
 
-mod frames;
-
-use std::{collections::VecDeque, fmt, net::SocketAddr, time::Duration};
+use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -17,11 +15,15 @@ use tokio::{
     time::timeout,
 };
 
-use frames::{Frame, Frames};
+use super::{
+    frames::{Frame, Frames},
+    presence::{Heard, bare, escape},
+};
 
 /// How long anything is waited for.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
+/// The namespace of what clients send and receive.
 const CLIENT: &str = "jabber:client";
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
 const ROSTER: &str = "jabber:iq:roster";
@@ -35,40 +37,6 @@ pub(crate) enum Accept {
     Nobody,
     /// Those of these bare JIDs.
     Only(Vec<String>),
-}
-
-/// A presence that was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Heard {
-    /// The whole JID of the sender.
-    pub(crate) from: String,
-    /// `chat`, `available`, `dnd`, `away`, `xa` or `unavailable`.
-    pub(crate) show: String,
-    /// The status text.
-    pub(crate) status: String,
-}
-
-impl Heard {
-    /// What a presence says; `None` for what is no presence, or is about subscriptions.
-    fn of(stanza: &Element) -> Option<Self> {
-        if !stanza.is("presence", CLIENT) {
-            return None;
-        }
-        let text = |name| stanza.get_child(name, CLIENT).map(Element::text);
-        let show = match stanza.attr("type") {
-            None => text("show").unwrap_or_else(|| "available".to_owned()),
-            Some("unavailable") => "unavailable".to_owned(),
-            Some(_) => return None,
-        };
-        let from = stanza.attr("from").unwrap_or_default().to_owned();
-        Some(Self { from, show, status: text("status").unwrap_or_default() })
-    }
-}
-
-impl fmt::Display for Heard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} {:?}", self.from, self.show, self.status)
-    }
 }
 
 enum Command {
@@ -106,10 +74,10 @@ impl Client {
             .await
             .unwrap_or_else(|_| Err(anyhow!("no end after {LIMIT:?}")))
             .with_context(|| format!("{jid}/{resource} could not log in at {server}"))?;
-        let (commands, commanded) = mpsc::channel(64);
-        let (receiver, received) = mpsc::channel(RECEIVED_MOST);
+        let (commands, orders) = mpsc::channel(64);
+        let (sender, received) = mpsc::channel(RECEIVED_MOST);
         let mut connection = JoinSet::new();
-        connection.spawn(stream.run(commanded, receiver, accept));
+        connection.spawn(stream.run(orders, sender, accept));
         let mut client = Self { jid, commands, received, waiting: VecDeque::new(), ids: 0, connection };
         client.roster().await?;
         Ok(client)
@@ -176,7 +144,7 @@ impl Client {
 
     /// Waits for a presence from the bare JID `from`: whatever comes next.
     pub(crate) async fn next_presence(&mut self, from: &str) -> Result<Heard> {
-        self.wait(&format!("a presence from {from}"), |stanza| heard_from(stanza, from)).await
+        self.wait(&format!("a presence from {from}"), |stanza| Heard::from(stanza, from)).await
     }
 
     /// Waits for a presence from the bare JID `from` that is `wanted`; others from there are forgotten.
@@ -200,7 +168,7 @@ impl Client {
     /// Waits for a presence about a subscription (`subscribed`, `unsubscribed`, ...) from the bare JID `from`.
     pub(crate) async fn wait_subscription(&mut self, from: &str, kind: &str) -> Result<()> {
         self.wait(&format!("{kind} from {from}"), |stanza| {
-            let is_it = stanza.is("presence", CLIENT) && stanza.attr("type") == Some(kind);
+            let is_it = stanza.name() == "presence" && stanza.attr("type") == Some(kind);
             (is_it && bare(stanza.attr("from")?) == from).then_some(())
         })
         .await
@@ -211,8 +179,8 @@ impl Client {
         while let Ok(stanza) = self.received.try_recv() {
             self.waiting.push_back(stanza);
         }
-        let heard = self.waiting.iter().filter_map(|stanza| heard_from(stanza, from)).collect();
-        self.waiting.retain(|stanza| heard_from(stanza, from).is_none());
+        let heard = self.waiting.iter().filter_map(|stanza| Heard::from(stanza, from)).collect();
+        self.waiting.retain(|stanza| Heard::from(stanza, from).is_none());
         heard
     }
 
@@ -236,7 +204,8 @@ impl Client {
         let id = format!("q{}", self.ids);
         let to = to.map(|jid| format!(" to='{}'", escape(jid))).unwrap_or_default();
         self.send(format!("<iq type='{kind}' id='{id}'{to}>{payload}</iq>")).await?;
-        let is_answer = |it: &Element| it.attr("id") == Some(&id) && matches!(it.attr("type"), Some("result" | "error"));
+        let is_answer =
+            |it: &Element| it.attr("id") == Some(&id) && matches!(it.attr("type"), Some("result" | "error"));
         let what = format!("the answer to {payload}");
         self.wait(&what, |stanza| is_answer(stanza).then(|| stanza.clone())).await
     }
@@ -271,26 +240,14 @@ impl Client {
 }
 
 /// A list of presences, for messages.
-pub(crate) fn listed(heard: &[Heard]) -> String {
+fn listed(heard: &[Heard]) -> String {
     let all: Vec<_> = heard.iter().map(Heard::to_string).collect();
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
-}
-
-fn heard_from(stanza: &Element, from: &str) -> Option<Heard> {
-    Heard::of(stanza).filter(|heard| bare(&heard.from) == from)
-}
-
-fn bare(jid: &str) -> &str {
-    jid.split_once('/').map_or(jid, |(bare, _)| bare)
 }
 
 fn roster_item(item: &Element) -> (String, String) {
     let attribute = |name| item.attr(name).unwrap_or_default().to_owned();
     (attribute("jid"), attribute("subscription"))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&apos;").replace('"', "&quot;")
 }
 
 /// The connection, and what was read of it.
@@ -303,7 +260,7 @@ impl Stream {
     async fn connect(server: SocketAddr) -> Result<Self> {
         let socket = TcpStream::connect(server).await.context("no connection")?;
         socket.set_nodelay(true)?;
-        Ok(Self { socket, frames: Frames::new() })
+        Ok(Self { socket, frames: Frames::new(CLIENT) })
     }
 
     async fn write(&mut self, xml: &str) -> Result<()> {
@@ -333,7 +290,7 @@ impl Stream {
     }
 
     async fn open(&mut self, domain: &str) -> Result<Element> {
-        self.frames = Frames::new();
+        self.frames = Frames::new(CLIENT);
         let header = format!(
             "<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='http://etherx.jabber.org/streams' \
              to='{}' version='1.0'>",
@@ -428,21 +385,6 @@ mod tests {
     }
 
     #[test]
-    fn what_a_presence_says() {
-        let check = |text: &str, want: Option<&str>| {
-            assert_eq!(Heard::of(&stanza(text)).map(|heard| heard.to_string()).as_deref(), want, "{text}");
-        };
-        check("<presence from='a@b/c'/>", Some("a@b/c: available \"\""));
-        check(
-            "<presence from='a@b'><show>dnd</show><status>not now</status></presence>",
-            Some("a@b: dnd \"not now\""),
-        );
-        check("<presence type='unavailable' from='a@b/c'/>", Some("a@b/c: unavailable \"\""));
-        check("<presence type='subscribed' from='a@b'/>", None);
-        check("<message from='a@b'/>", None);
-    }
-
-    #[test]
     fn what_is_answered() {
         let accept = Accept::Only(vec!["staffing@q".to_owned()]);
         let check = |text: &str, want: Option<&str>| {
@@ -456,10 +398,5 @@ mod tests {
         check("<iq type='result' id='1' from='q'/>", None);
         let error = answer_to(&stanza("<iq type='get' id='1' from='q'><x xmlns='y'/></iq>"), &accept);
         assert!(error.unwrap().contains("service-unavailable"));
-    }
-
-    #[test]
-    fn texts_are_escaped() {
-        assert_eq!(escape("a<b>&'\""), "a&lt;b&gt;&amp;&apos;&quot;");
     }
 }

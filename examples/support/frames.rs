@@ -1,9 +1,9 @@
-//! From the bytes of an XML stream to whole stanzas.
+//! From the bytes of an XML stream to whole stanzas (RFC 6120 section 4).
 
 use anyhow::{Context, Result};
 use minidom::Element;
 
-/// The next thing in a server's stream.
+/// The next thing in a stream.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Frame {
     /// The stream is open.
@@ -14,7 +14,7 @@ pub(crate) enum Frame {
     Close,
 }
 
-/// Where in the XML the next byte stands. Servers send neither comments nor CDATA: RFC 6120 section 11.1.
+/// Where in the XML the next byte stands. There are neither comments nor CDATA sections in it: RFC 6120 section 11.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Text,
@@ -24,6 +24,8 @@ enum Place {
 /// Cuts a stream into frames.
 #[derive(Debug)]
 pub(crate) struct Frames {
+    /// The namespace of the stanzas.
+    namespace: &'static str,
     bytes: Vec<u8>,
     /// How much of `bytes` was looked at.
     seen: usize,
@@ -34,9 +36,9 @@ pub(crate) struct Frames {
 }
 
 impl Frames {
-    /// At the beginning of a stream.
-    pub(crate) const fn new() -> Self {
-        Self { bytes: Vec::new(), seen: 0, tag: 0, depth: 0, place: Place::Text }
+    /// At the beginning of a stream of stanzas of this namespace.
+    pub(crate) const fn new(namespace: &'static str) -> Self {
+        Self { namespace, bytes: Vec::new(), seen: 0, tag: 0, depth: 0, place: Place::Text }
     }
 
     /// Takes in what was read.
@@ -76,7 +78,7 @@ impl Frames {
         }
         let depth = self.depth;
         self.depth = match (is_end, is_whole) {
-            (true, _) => depth.checked_sub(1).context("the server closes a tag that was never open")?,
+            (true, _) => depth.checked_sub(1).context("a tag is closed that was never open")?,
             (false, true) => depth,
             (false, false) => depth + 1,
         };
@@ -89,7 +91,7 @@ impl Frames {
                 self.take();
                 Ok(Some(Frame::Close))
             }
-            (1 | 2, 1) => Ok(Some(Frame::Stanza(parse(&self.take())?))),
+            (1 | 2, 1) => Ok(Some(Frame::Stanza(parse(&self.take(), self.namespace)?))),
             _ => Ok(None),
         }
     }
@@ -101,13 +103,13 @@ impl Frames {
     }
 }
 
-fn parse(stanza: &[u8]) -> Result<Element> {
-    let declared = [(None, "jabber:client"), (Some("stream"), "http://etherx.jabber.org/streams")];
+fn parse(stanza: &[u8], namespace: &str) -> Result<Element> {
+    let declared = [(None, namespace), (Some("stream"), "http://etherx.jabber.org/streams")];
     let declared = declared.map(|(prefix, namespace)| (prefix.map(str::to_owned), namespace.to_owned()));
     let prefixes = std::collections::BTreeMap::from(declared);
     let text = String::from_utf8_lossy(stanza);
     Element::from_reader_with_prefixes(text.trim_start().as_bytes(), prefixes)
-        .with_context(|| format!("the server sent something that is no stanza: {text}"))
+        .with_context(|| format!("this is no stanza: {text}"))
 }
 
 #[cfg(test)]
@@ -120,7 +122,7 @@ mod tests {
 
     /// The names of the frames in [`STREAM`], fed in pieces of `size` bytes.
     fn names(size: usize) -> Vec<String> {
-        let mut frames = Frames::new();
+        let mut frames = Frames::new("jabber:client");
         let mut names = Vec::new();
         for piece in STREAM.as_bytes().chunks(size) {
             frames.feed(piece);
@@ -147,7 +149,7 @@ mod tests {
     #[test]
     fn nonsense_is_an_error() {
         let check = |text: &str| {
-            let mut frames = Frames::new();
+            let mut frames = Frames::new("jabber:client");
             frames.feed(text.as_bytes());
             frames.next().map(|_| ()).map_err(|error| error.to_string())
         };

@@ -25,10 +25,11 @@ pub(crate) struct Port {
 impl Port {
     /// Takes a free one.
     pub(crate) fn free() -> Result<Self> {
-        let start = getrandom::u32().context("no random number")?;
-        (0..u32::from(TO - FROM))
-            .filter_map(|step| Self::claim(FROM + u16::try_from((start % 65_536 + step) % u32::from(TO - FROM)).ok()?))
-            .next()
+        let [high, low, ..] = getrandom::u32().context("no random number")?.to_be_bytes();
+        let start = FROM + u16::from_be_bytes([high, low]) % (TO - FROM);
+        (start..TO)
+            .chain(FROM..start)
+            .find_map(Self::claim)
             .with_context(|| format!("no port from {FROM} to {TO} is free on loopback"))
     }
 

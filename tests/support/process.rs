@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::sync::watch;
 
 /// How long anything is waited for.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 
 /// A child process in a process group of its own. Dropping it kills the group.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ impl Process {
         Ok(Self { name: name.to_owned(), child, lines })
     }
 
-    /// Its process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+    /// How it ended, if it has.
+    pub(crate) fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Everything that it has printed.
@@ -59,8 +59,8 @@ impl Process {
     pub(crate) async fn wait_line(&self, what: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
         let find = |lines: &Vec<String>| lines.iter().find(|line| wanted(line)).cloned();
         let mut lines = self.lines.clone();
-        let waited = tokio::time::timeout(LIMIT, lines.wait_for(|lines| find(lines).is_some())).await;
-        match waited {
+        let found = tokio::time::timeout(LIMIT, lines.wait_for(|lines| find(lines).is_some())).await;
+        match found {
             Ok(Ok(lines)) => find(&lines).context("it is there"),
             Ok(Err(_)) => bail!("{} ended before it printed {what}\n{}", self.name, self.log()),
             Err(_) => bail!("waited {LIMIT:?} for {} to print {what}\n{}", self.name, self.log()),
@@ -80,7 +80,7 @@ impl Process {
         let poll = async {
             loop {
                 look.tick().await;
-                if let Some(status) = self.child.try_wait()? {
+                if let Some(status) = self.has_ended()? {
                     return Ok(status);
                 }
             }

@@ -22,7 +22,10 @@ impl Package for Prosody {
         let accounts = home.join("data").join(USERS).join("accounts");
         fs::create_dir_all(&accounts)?;
         for name in people {
-            fs::write(accounts.join(format!("{name}.dat")), format!("return {{ [\"password\"] = \"{PASSWORD}\"; }};\n"))?;
+            fs::write(
+                accounts.join(format!("{name}.dat")),
+                format!("return {{ [\"password\"] = \"{PASSWORD}\"; }};\n"),
+            )?;
         }
         fs::write(home.join("rosterd.cfg.lua"), deployed(COMPONENT, None)?)?;
         fs::write(home.join("prosody.cfg.lua"), main_file(home, addresses)).context("no configuration")

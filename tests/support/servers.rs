@@ -1,13 +1,6 @@
 //! Real XMPP servers from Debian's packages: private, on loopback, in a folder of their own.
 
-use std::{
-    fs,
-    io::Write,
-    net::SocketAddr,
-    os::unix::fs::chown,
-    path::Path,
-    process::Command,
-};
+use std::{fs, io::Write, net::SocketAddr, os::unix::fs::chown, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -19,7 +12,7 @@ pub(crate) const USERS: &str = "localhost";
 /// The domain of the component.
 pub(crate) const QUEUES: &str = "queues.localhost";
 /// The component's secret.
-pub(crate) const SECRET: &str = "a secret for tests";
+pub(crate) const SECRET: &str = "s3cr3t";
 /// Everybody's password.
 pub(crate) const PASSWORD: &str = "pw";
 
