@@ -260,7 +260,7 @@ impl Stream {
     async fn connect(server: SocketAddr) -> Result<Self> {
         let socket = TcpStream::connect(server).await.context("no connection")?;
         socket.set_nodelay(true)?;
-        Ok(Self { socket, frames: Frames::new(CLIENT) })
+        Ok(Self { socket, frames: Frames::default() })
     }
 
     async fn write(&mut self, xml: &str) -> Result<()> {
@@ -270,13 +270,13 @@ impl Stream {
     /// The next frame; an end without a word counts as [`Frame::Close`].
     async fn next(&mut self) -> Result<Frame> {
         loop {
-            if let Some(frame) = self.frames.next()? {
+            if let Some(frame) = self.frames.next() {
                 return Ok(frame);
             }
             let mut bytes = [0; 8_192];
             match self.socket.read(&mut bytes).await.context("the connection broke")? {
                 0 => return Ok(Frame::Close),
-                read => self.frames.feed(&bytes[..read]),
+                read => self.frames.feed(&bytes[..read])?,
             }
         }
     }
@@ -290,7 +290,7 @@ impl Stream {
     }
 
     async fn open(&mut self, domain: &str) -> Result<Element> {
-        self.frames = Frames::new(CLIENT);
+        self.frames = Frames::default();
         let header = format!(
             "<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='http://etherx.jabber.org/streams' \
              to='{}' version='1.0'>",

@@ -385,12 +385,12 @@ async fn serve(listener: TcpListener, state: watch::Sender<State>) {
 
 async fn talk(mut socket: TcpStream, state: &watch::Sender<State>) -> Result<()> {
     socket.set_nodelay(true)?;
-    let mut frames = Frames::new(COMPONENT);
+    let mut frames = Frames::default();
     let (sender, mut stanzas) = mpsc::channel(10_000);
     let mut sender = Some(sender);
     let mut bytes = [0; 8_192];
     loop {
-        while let Some(frame) = frames.next()? {
+        while let Some(frame) = frames.next() {
             match frame {
                 Frame::Open => {
                     let header = format!(
@@ -411,7 +411,7 @@ async fn talk(mut socket: TcpStream, state: &watch::Sender<State>) -> Result<()>
         tokio::select! {
             read = socket.read(&mut bytes) => match read? {
                 0 => return Ok(()),
-                read => frames.feed(&bytes[..read]),
+                read => frames.feed(&bytes[..read])?,
             },
             stanza = stanzas.recv() => match stanza {
                 Some(stanza) => socket.write_all(stanza.as_bytes()).await?,
