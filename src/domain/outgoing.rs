@@ -69,12 +69,11 @@ impl Outbox {
     }
 
     pub(super) fn retell(&mut self, queue: QueueId) {
-        match self.passes.get_mut(&queue) {
-            Some(pass) => pass.again = pass.after.is_some(),
-            None => {
-                self.passes.insert(queue, Pass::default());
-                self.retells.push_back(queue);
-            }
+        if let Some(pass) = self.passes.get_mut(&queue) {
+            pass.again = pass.after.is_some();
+        } else {
+            self.passes.insert(queue, Pass::default());
+            self.retells.push_back(queue);
         }
     }
 
@@ -138,15 +137,11 @@ impl Desk {
     /// Whether [`Desk::outgoing`] would give something at once.
     #[must_use]
     pub fn has_outgoing(&self, now: Instant) -> bool {
-        match self.link() {
-            LinkPhase::Down => false,
-            phase => {
-                let telling = phase == LinkPhase::Up || self.outbox.closing;
-                let tells = !(self.outbox.greets.is_empty() && self.outbox.retells.is_empty());
-                let owes = !(self.outbox.denials.is_empty() && self.outbox.farewells.is_empty());
-                owes || (telling && tells) || self.is_pace_due(now)
-            }
-        }
+        let phase = self.link();
+        let may_tell = phase == LinkPhase::Up || self.outbox.closing;
+        let tells = !(self.outbox.greets.is_empty() && self.outbox.retells.is_empty());
+        let owes = !(self.outbox.denials.is_empty() && self.outbox.farewells.is_empty());
+        phase != LinkPhase::Down && (owes || (may_tell && tells) || self.is_pace_due(now))
     }
 
     fn next_effect(&mut self, now: Instant) -> Option<Effect> {

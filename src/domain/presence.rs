@@ -91,7 +91,10 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Merge::{HighestPriority, LeastAvailable, MostAvailable},
+        *,
+    };
 
     /// `desk:away:5 phone:chat` in the order heard.
     fn presence(script: &str) -> Presence {
@@ -113,7 +116,6 @@ mod tests {
             let winner = presence.winner(merge, &Precedence::default(), |_| ());
             assert_eq!(winner.map_or("none", |it| &*it.name), want, "{script} by {}", merge.as_str());
         };
-        use Merge::{HighestPriority, LeastAvailable, MostAvailable};
         check("", MostAvailable, "none");
         check("desk:away phone:chat pad:dnd", MostAvailable, "phone");
         check("desk:away phone:chat pad:dnd", LeastAvailable, "desk");
@@ -128,7 +130,8 @@ mod tests {
 
     #[test]
     fn the_longest_silent_resource_makes_room() {
-        let mut many = presence(&(0..RESOURCES_MOST).map(|n| format!("r{n}:away ")).collect::<String>());
+        let script: Vec<_> = (0..RESOURCES_MOST).map(|n| format!("r{n}:away")).collect();
+        let mut many = presence(&script.join(" "));
         many.see("r0", Seen { show: Show::Away, priority: 0, status: None, known_show: true });
         many.see("new", Seen { show: Show::Chat, priority: 0, status: None, known_show: true });
         let names: Vec<_> = many.resources().iter().map(|it| &*it.name).collect();
