@@ -14,6 +14,8 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::StoreError;
@@ -21,6 +23,10 @@ use super::StoreError;
 /// What the marker says. Another release of the database opens a folder of this one silently as an empty one, and the other way
 /// round; so this line changes with every release of it that reads another format.
 const FORMAT: &str = "rosterd store 1, sled 0.34\n";
+
+/// How often, and how far apart, it is tried whether the database has been given up.
+const RELEASE_TRIES: u32 = 1_000;
+const RELEASE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A state folder that is ours as long as this lives.
 #[derive(Debug)]
@@ -42,9 +48,7 @@ impl Folder {
         let lock = lock.map_err(failed("could not open", &path))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { state: state.to_owned(), min_free, _lock: lock }),
-            Err(TryLockError::WouldBlock) => {
-                Err(StoreError::InUse { path: state.to_owned(), holder: holder(&lock).unwrap_or_default() })
-            }
+            Err(TryLockError::WouldBlock) => Err(in_use(state, &lock)),
             Err(TryLockError::Error(source)) => Err(failed("could not lock", &path)(source)),
         }
     }
@@ -113,6 +117,22 @@ impl Folder {
             Some(name) => Err(self.damaged(format!("its file {name} is missing"))),
             None => Ok(()),
         }
+    }
+
+    /// Waits until nobody has `database` locked. Threads of a database that we closed ourselves may have it for a moment more.
+    pub(super) fn await_released(&self, database: &Path) -> Result<(), StoreError> {
+        let file = match File::open(database) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result.map_err(failed("could not open", database))?,
+        };
+        for _ in 0..RELEASE_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(()),
+                Err(TryLockError::WouldBlock) => thread::sleep(RELEASE_PAUSE),
+                Err(TryLockError::Error(source)) => return Err(failed("could not lock", database)(source)),
+            }
+        }
+        Err(in_use(&self.state, &file))
     }
 
     /// Whether there is room for more.
@@ -196,6 +216,10 @@ impl Acknowledged {
 fn tally(commits: u64) -> String {
     let digits = format!("{commits:020}");
     format!("{digits} {:08x}\n", crc32fast::hash(digits.as_bytes()))
+}
+
+fn in_use(state: &Path, lock: &File) -> StoreError {
+    StoreError::InUse { path: state.to_owned(), holder: holder(lock).unwrap_or_default() }
 }
 
 /// Who holds a lock on this file, in the list that the kernel keeps.

@@ -276,6 +276,7 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
 
 /// Starts sled on a folder that we have.
 fn start(folder: &Folder, path: &Path) -> Result<Db, StoreError> {
+    folder.await_released(&path.join("db"))?;
     // Without a flusher of its own, sled writes when we say so and at no other time.
     let config = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
     guarded(folder, || config.open())
