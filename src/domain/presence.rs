@@ -24,8 +24,8 @@ impl Resource {
 /// All that was seen of one user since the link came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Presence {
-    /// Longest silent first.
-    resources: Vec<Resource>,
+    /// Longest silent first. Most users have one, and there may be a million users: no spare room is kept.
+    resources: Box<[Resource]>,
     /// Whether anything at all was heard, be it that they are offline.
     pub(crate) heard: bool,
 }
@@ -33,29 +33,28 @@ pub(crate) struct Presence {
 impl Presence {
     pub(crate) fn see(&mut self, name: &str, seen: Seen) {
         self.heard = true;
-        self.resources.retain(|known| &*known.name != name);
-        if self.resources.len() >= RESOURCES_MOST {
-            self.resources.remove(0);
+        let Seen { show, priority, status, known_show: _ } = seen;
+        if let Some(place) = self.resources.iter().position(|known| &*known.name == name) {
+            let known = &mut self.resources[place];
+            (known.show, known.priority, known.status) = (show, priority, status);
+            self.resources[place..].rotate_left(1);
+            return;
         }
-        self.resources.reserve_exact(1);
-        self.resources.push(Resource {
-            name: name.into(),
-            status: seen.status,
-            priority: seen.priority,
-            show: seen.show,
-        });
+        let mut resources = std::mem::take(&mut self.resources).into_vec();
+        if resources.len() >= RESOURCES_MOST {
+            resources.remove(0);
+        }
+        resources.reserve_exact(1);
+        resources.push(Resource { name: name.into(), status, priority, show });
+        self.resources = resources.into();
     }
 
     /// One resource is gone, or all of them.
     pub(crate) fn lose(&mut self, name: Option<&str>) {
         self.heard = true;
-        match name {
-            Some(name) => self.resources.retain(|known| &*known.name != name),
-            None => self.resources.clear(),
-        }
-        if self.resources.is_empty() {
-            self.resources = Vec::new();
-        }
+        let mut resources = std::mem::take(&mut self.resources).into_vec();
+        resources.retain(|known| name.is_some_and(|name| &*known.name != name));
+        self.resources = resources.into();
     }
 
     pub(crate) fn forget(&mut self) {
