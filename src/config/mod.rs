@@ -1,5 +1,331 @@
-//! Settings: a TOML file, then the environment.
+//! Settings: a TOML file, then the environment (`ROSTERD__SECTION__KEY`). Unknown keys are errors, and every error is
+//! reported at once.
+//!
+//! Each section has a file here: its keys with their defaults, and the struct that they are read into.
 
+mod admin;
+mod availability;
+mod http;
+mod log;
+mod reader;
 mod secret;
+mod store;
+mod xmpp;
 
+use std::{fmt, path::Path};
+
+use ::config::{Environment, File, FileFormat, Source};
+
+pub use admin::Admin;
+pub use availability::Availability;
+pub use http::Http;
+pub use log::{Format, Log};
+use reader::Reader;
+pub use reader::{Given, Key};
 pub use secret::Secret;
+pub use store::Store;
+pub use xmpp::Xmpp;
+
+/// Where the file is when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/rosterd/rosterd.toml";
+
+/// All settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[xmpp]`.
+    pub xmpp: Xmpp,
+    /// `[http]`.
+    pub http: Http,
+    /// `[store]`.
+    pub store: Store,
+    /// `[admin]`.
+    pub admin: Admin,
+    /// `[availability]`.
+    pub availability: Availability,
+    /// `[log]`.
+    pub log: Log,
+}
+
+/// Something that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The key, `section.key`; empty when it is about the file as a whole.
+    pub key: String,
+    /// Where it was set, if it was.
+    pub origin: Option<String>,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        f.write_str(&self.what)?;
+        self.origin.as_ref().map_or(Ok(()), |origin| write!(f, " (set in {origin})"))
+    }
+}
+
+/// Everything that is wrong with the settings, in the order of the keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.0.len() == 1 { "problem" } else { "problems" };
+        write!(f, "{} {noun} in the configuration", self.0.len())?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for Problems {}
+
+/// Every key there is, section by section.
+pub fn keys() -> impl Iterator<Item = &'static Key> {
+    [xmpp::KEYS, http::KEYS, store::KEYS, admin::KEYS, availability::KEYS, log::KEYS].into_iter().flatten()
+}
+
+/// Reads the settings from `path`, and over them what the environment sets. Without a `path` the file at [`DEFAULT_PATH`] is
+/// read, which may be missing when the environment sets something.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
+    let environment = environment();
+    let in_environment = environment.collect().is_ok_and(|found| !found.is_empty());
+    let required = path.is_some() || !in_environment;
+    let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+    if required && let Err(error) = std::fs::metadata(path) {
+        let what = format!(
+            "could not read {}: {error}. Name another file with --config FILE, or make this one: \
+             the example with every key is config/rosterd.toml",
+            path.display()
+        );
+        return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
+    }
+    let file = File::from(path).format(FileFormat::Toml).required(required);
+    read(file, environment)
+}
+
+/// Reads the settings from the text of a file alone.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn parse(text: &str) -> Result<Settings, Problems> {
+    read(File::from_str(text, FileFormat::Toml), environment().source(Some(::config::Map::new())))
+}
+
+fn environment() -> Environment {
+    Environment::with_prefix("ROSTERD").prefix_separator("__").separator("__")
+}
+
+fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) -> Result<Settings, Problems> {
+    let whole = |error: ::config::ConfigError| {
+        // A TOML error quotes the line that it is about, and a secret may stand there.
+        let text = error.to_string();
+        let kept: Vec<_> = text.lines().filter(|line| !line.contains(" |")).map(str::trim).collect();
+        Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
+    };
+    let all = ::config::Config::builder().add_source(file).add_source(environment).build().map_err(whole)?;
+    let mut reader = Reader::new(all.collect().map_err(whole)?);
+    let xmpp = Xmpp::read(&mut reader);
+    let http = Http::read(&mut reader);
+    let store = Store::read(&mut reader);
+    let admin = Admin::read(&mut reader);
+    let availability = Availability::read(&mut reader);
+    let log = Log::read(&mut reader);
+    let problems = reader.finish();
+    match (xmpp, http, store, admin, availability, log) {
+        (Some(xmpp), Some(http), Some(store), Some(admin), Some(availability), Some(log)) if problems.is_empty() => {
+            Ok(Settings { xmpp, http, store, admin, availability, log })
+        }
+        _ => Err(Problems(problems)),
+    }
+}
+
+/// The file with every key, commented, with its default.
+#[must_use]
+pub fn example() -> String {
+    let mut text = String::from(
+        "# Settings of rosterd. Every key is here, with its default behind a `#`; what has no `#` has to be set.\n\
+         # A key can also be set in the environment: ROSTERD__XMPP__SERVER is server in [xmpp].\n\
+         # `rosterd check-config` says everything that is wrong with this file.\n",
+    );
+    let mut section = "";
+    for key in keys() {
+        let (its_section, name) = key.path.split_once('.').unwrap_or_default();
+        if its_section != section {
+            section = its_section;
+            text += &format!("\n[{section}]\n");
+        }
+        text += "\n";
+        for line in wrapped(key.doc, 110) {
+            text += &format!("# {line}\n");
+        }
+        text += &match key.value {
+            Given::Default(value) | Given::Optional(value) => format!("# {name} = {value}\n"),
+            Given::Required(value) => format!("{name} = {value}\n"),
+        };
+    }
+    text
+}
+
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.last_mut().expect("there is one from the start");
+        match line.len() {
+            0 => line.push_str(word),
+            length if length + 1 + word.len() <= width => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "[xmpp]\ndomain = 'queues.example.org'\nuser_domain = 'example.org'\nsecret = 's3cr3t'\n";
+
+    fn problems(text: &str) -> String {
+        parse(text).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn the_example_has_every_key_with_its_default() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rosterd.toml");
+        if std::env::var_os("UPDATE_EXAMPLE").is_some() {
+            std::fs::write(&path, example()).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, example(), "run this test with UPDATE_EXAMPLE=1 to write config/rosterd.toml anew");
+        let uncommented: String = text
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)))
+                    .unwrap_or(line)
+            })
+            .filter(|line| !["secret_file", "tls_cert", "tls_key"].iter().any(|key| line.starts_with(key)))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let all_set = parse(&uncommented).unwrap();
+        let none_set = parse(&text).unwrap();
+        assert_eq!(format!("{all_set:?}"), format!("{none_set:?}"));
+    }
+
+    fn is_key(text: &str) -> bool {
+        text.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    }
+
+    #[test]
+    fn the_least_is_enough() {
+        let settings = parse(LEAST).unwrap();
+        assert_eq!(settings.xmpp.server, "127.0.0.1:5347");
+        assert_eq!(settings.xmpp.secret.reveal(), "s3cr3t");
+        assert_eq!(settings.store.min_free, 64 * 1024 * 1024);
+        assert!(!format!("{settings:?}").contains("s3cr3t"));
+    }
+
+    #[test]
+    fn nothing_set() {
+        insta::assert_snapshot!(problems(""), @r#"
+        3 problems in the configuration
+          xmpp.domain: has to be set: The domain of the component, as the XMPP server's configuration names it: queues have JIDs on it, such as law@queues.example.org.
+          xmpp.secret: has to be set, or secret_file: the secret that the XMPP server knows the component by
+          xmpp.user_domain: has to be set: The domain of the people: a user who is made without a JID has their name on it, such as ann@example.org.
+        "#);
+    }
+
+    #[test]
+    fn everything_wrong_at_once() {
+        let text = r#"
+            stray = 1
+            [xmpp]
+            server = "localhost"
+            domain = "example.org"
+            user_domain = "Example.org"
+            secret = 5
+            secret_file = "/nonexistent/secret"
+            watcher = "the watcher"
+            sweep_rate = 0
+            ping_after = "soon"
+            ping_timeout = "0s"
+            [http]
+            listen = "8443"
+            tls_cert = "/nonexistent/cert.pem"
+            presence_cap = "maybe"
+            lisen = "127.0.0.1:1"
+            [stores]
+            path = "/tmp"
+            [store]
+            min_free = "much"
+            [availability]
+            precedence = ["chat", "online"]
+            merge = "best"
+            [log]
+            level = "loud,=?"
+            format = "xml"
+        "#;
+        insta::assert_snapshot!(problems(text), @r#"
+        21 problems in the configuration
+          availability.merge: is "best", where one of these is wanted: most-available, highest-priority, least-available
+          availability.precedence: "online" is not a show
+          http.lisen: there is no such key, did you mean http.listen?
+          http.listen: "8443" is not an address and port, such as "127.0.0.1:8443" or "[::1]:8443"
+          http.presence_cap: is maybe, where true or false is wanted
+          http.tls_cert: could not read /nonexistent/cert.pem: No such file or directory (os error 2)
+          http.tls_key: has to be set together with http.tls_cert
+          log.format: is "xml", where one of these is wanted: text, json
+          log.level: "loud,=?" is not a level: error, warn, info, debug or trace
+          store.min_free: is much, where a size is wanted, such as "64MiB"
+          stores.path: there is no such key, did you mean store.path?
+          stray: is no section: keys stand under a [section]
+          xmpp.domain: is the users' domain too: the component needs a domain of its own
+          xmpp.ping_after: is soon, where a length of time is wanted, such as "20s" or "2min"
+          xmpp.ping_timeout: has to be longer than nothing
+          xmpp.secret: has to be a text in quotes that is not empty
+          xmpp.secret: is set together with xmpp.secret_file: set only one of them
+          xmpp.secret_file: could not read the component secret from /nonexistent/secret: No such file or directory (os error 2)
+          xmpp.server: "localhost" is not a host and a port, such as "127.0.0.1:5347"
+          xmpp.sweep_rate: is 0, where a whole number from 1 is wanted
+          xmpp.watcher: the name contains a space, which is not allowed
+        "#);
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let text = LEAST.replace("secret = 's3cr3t'", "secret = ['s3cr3t']\nsecret_fil = 's3cr3t'");
+        assert!(!problems(&text).contains("s3cr3t"));
+        let unclosed = "[xmpp]\nsecret = 's3cr3t\n";
+        assert!(!problems(unclosed).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn the_file_is_no_toml() {
+        insta::assert_snapshot!(problems("[xmpp\n"), @r#"
+        1 problem in the configuration
+          TOML parse error at line 1, column 6: unclosed table, expected `]`
+        "#);
+    }
+
+    #[test]
+    fn the_environment_wins() {
+        let set = [
+            ("ROSTERD__XMPP__SERVER", "[::1]:5"),
+            ("ROSTERD__AVAILABILITY__PRECEDENCE", "available, chat,dnd,away,xa,unavailable"),
+            ("ROSTERD__HTTP__PRESENCE_CAP", "false"),
+            ("ROSTERD__XMPP__SWEEP_RATE", "7"),
+            ("OTHER", "x"),
+        ];
+        let environment = environment().source(Some(set.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
+        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment).unwrap();
+        assert_eq!(settings.xmpp.server, "[::1]:5");
+        assert_eq!(settings.xmpp.sweep_rate, 7);
+        assert_eq!(settings.availability.precedence.order()[0].as_str(), "available");
+        assert!(!settings.http.presence_cap);
+    }
+}

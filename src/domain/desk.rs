@@ -410,8 +410,7 @@ impl Desk {
     fn put_subscriber(&mut self, subscriber: Subscriber) {
         if let Some(state) = self.queues.get_mut(&subscriber.queue) {
             let told = state.subscribers.entry(subscriber.jid.clone()).or_default();
-            told.approve = true;
-            self.outbox.greet(told, subscriber.queue, subscriber.jid);
+            self.outbox.welcome(told, &state.queue, subscriber.jid);
         }
     }
 

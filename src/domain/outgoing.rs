@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use super::{BareJid, Desk, Effect, LinkPhase, Name, Published, QueueId, UserId};
+use super::{BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, UserId};
 
 /// The most refusals that wait to be sent: they answer strangers, who may be many.
 const DENIALS_MOST: usize = 1_024;
@@ -39,7 +39,7 @@ pub(super) struct Outbox {
     pub(super) closing: bool,
     denials: VecDeque<(Name, BareJid)>,
     /// Those who followed a queue that went. Bounded by the followers there were.
-    farewells: VecDeque<(Name, BareJid)>,
+    farewells: BTreeSet<(Name, BareJid)>,
     /// Followers to be told alone. Bounded by the followers there are.
     greets: VecDeque<(QueueId, BareJid)>,
     retells: VecDeque<QueueId>,
@@ -58,7 +58,14 @@ impl Outbox {
     }
 
     pub(super) fn farewell(&mut self, queue: Name, to: BareJid) {
-        self.farewells.push_back((queue, to));
+        self.farewells.insert((queue, to));
+    }
+
+    /// Somebody follows a queue whose name they were to be parted from: they stay.
+    pub(super) fn welcome(&mut self, told: &mut Told, queue: &Queue, to: BareJid) {
+        self.farewells.remove(&(queue.name.clone(), to.clone()));
+        told.approve = true;
+        self.greet(told, queue.id, to);
     }
 
     pub(super) fn greet(&mut self, told: &mut Told, queue: QueueId, to: BareJid) {
@@ -69,12 +76,11 @@ impl Outbox {
     }
 
     pub(super) fn retell(&mut self, queue: QueueId) {
-        match self.passes.get_mut(&queue) {
-            Some(pass) => pass.again = pass.after.is_some(),
-            None => {
-                self.passes.insert(queue, Pass::default());
-                self.retells.push_back(queue);
-            }
+        if let Some(pass) = self.passes.get_mut(&queue) {
+            pass.again = pass.after.is_some();
+        } else {
+            self.passes.insert(queue, Pass::default());
+            self.retells.push_back(queue);
         }
     }
 
@@ -138,15 +144,11 @@ impl Desk {
     /// Whether [`Desk::outgoing`] would give something at once.
     #[must_use]
     pub fn has_outgoing(&self, now: Instant) -> bool {
-        match self.link() {
-            LinkPhase::Down => false,
-            phase => {
-                let telling = phase == LinkPhase::Up || self.outbox.closing;
-                let tells = !(self.outbox.greets.is_empty() && self.outbox.retells.is_empty());
-                let owes = !(self.outbox.denials.is_empty() && self.outbox.farewells.is_empty());
-                owes || (telling && tells) || self.is_pace_due(now)
-            }
-        }
+        let phase = self.link();
+        let may_tell = phase == LinkPhase::Up || self.outbox.closing;
+        let tells = !(self.outbox.greets.is_empty() && self.outbox.retells.is_empty());
+        let owes = !(self.outbox.denials.is_empty() && self.outbox.farewells.is_empty());
+        phase != LinkPhase::Down && (owes || (may_tell && tells) || self.is_pace_due(now))
     }
 
     fn next_effect(&mut self, now: Instant) -> Option<Effect> {
@@ -157,7 +159,7 @@ impl Desk {
         if let Some((from, to)) = self.outbox.denials.pop_front() {
             return Some(Effect::Deny { from, to });
         }
-        if let Some((queue, to)) = self.outbox.farewells.pop_front() {
+        if let Some((queue, to)) = self.outbox.farewells.pop_first() {
             self.outbox.denials.push_front((queue.clone(), to.clone()));
             return Some(Effect::Tell { queue, to, published: Published::CLOSED });
         }

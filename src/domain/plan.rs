@@ -130,7 +130,8 @@ impl Desk {
     fn plan_account_removal(&self, name: &Name, with_all: bool) -> Result<Plan, Refusal> {
         let id = self.account_named(name).ok_or(Refusal::NoAccount)?.id;
         let state = &self.accounts[&id];
-        if !with_all && !(state.users.is_empty() && state.queues.is_empty()) {
+        let is_empty = state.users.is_empty() && state.queues.is_empty();
+        if !with_all && !is_empty {
             return Err(Refusal::NotEmpty { users: state.users.len(), queues: state.queues.len() });
         }
         let mut change = Change::new();
@@ -166,7 +167,7 @@ impl Desk {
     fn plan_touch(&self, token: TokenHash, now: UnixTime) -> Plan {
         let session = self.sessions.get(&token);
         let touched = session.map(|session| Write::Put(Record::Session(Session { used: now, ..session.clone() })));
-        let account = session.map(|session| Claim::Account(session.account)).unwrap_or(Claim::Everything);
+        let account = session.map_or(Claim::Session(token), |session| Claim::Account(session.account));
         let claims = Claims::of([account], [Claim::Session(token)]);
         Plan { change: touched.into_iter().collect(), claims, outcome: Outcome::Done }
     }

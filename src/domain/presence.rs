@@ -24,8 +24,8 @@ impl Resource {
 /// All that was seen of one user since the link came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Presence {
-    /// Longest silent first.
-    resources: Vec<Resource>,
+    /// Longest silent first. Most users have one, and there may be a million users: no spare room is kept.
+    resources: Box<[Resource]>,
     /// Whether anything at all was heard, be it that they are offline.
     pub(crate) heard: bool,
 }
@@ -33,29 +33,28 @@ pub(crate) struct Presence {
 impl Presence {
     pub(crate) fn see(&mut self, name: &str, seen: Seen) {
         self.heard = true;
-        self.resources.retain(|known| &*known.name != name);
-        if self.resources.len() >= RESOURCES_MOST {
-            self.resources.remove(0);
+        let Seen { show, priority, status, known_show: _ } = seen;
+        if let Some(place) = self.resources.iter().position(|known| &*known.name == name) {
+            let known = &mut self.resources[place];
+            (known.show, known.priority, known.status) = (show, priority, status);
+            self.resources[place..].rotate_left(1);
+            return;
         }
-        self.resources.reserve_exact(1);
-        self.resources.push(Resource {
-            name: name.into(),
-            status: seen.status,
-            priority: seen.priority,
-            show: seen.show,
-        });
+        let mut resources = std::mem::take(&mut self.resources).into_vec();
+        if resources.len() >= RESOURCES_MOST {
+            resources.remove(0);
+        }
+        resources.reserve_exact(1);
+        resources.push(Resource { name: name.into(), status, priority, show });
+        self.resources = resources.into();
     }
 
     /// One resource is gone, or all of them.
     pub(crate) fn lose(&mut self, name: Option<&str>) {
         self.heard = true;
-        match name {
-            Some(name) => self.resources.retain(|known| &*known.name != name),
-            None => self.resources.clear(),
-        }
-        if self.resources.is_empty() {
-            self.resources = Vec::new();
-        }
+        let mut resources = std::mem::take(&mut self.resources).into_vec();
+        resources.retain(|known| name.is_some_and(|name| &*known.name != name));
+        self.resources = resources.into();
     }
 
     pub(crate) fn forget(&mut self) {
@@ -91,7 +90,10 @@ impl Presence {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        Merge::{HighestPriority, LeastAvailable, MostAvailable},
+        *,
+    };
 
     /// `desk:away:5 phone:chat` in the order heard.
     fn presence(script: &str) -> Presence {
@@ -113,7 +115,6 @@ mod tests {
             let winner = presence.winner(merge, &Precedence::default(), |_| ());
             assert_eq!(winner.map_or("none", |it| &*it.name), want, "{script} by {}", merge.as_str());
         };
-        use Merge::{HighestPriority, LeastAvailable, MostAvailable};
         check("", MostAvailable, "none");
         check("desk:away phone:chat pad:dnd", MostAvailable, "phone");
         check("desk:away phone:chat pad:dnd", LeastAvailable, "desk");
@@ -128,7 +129,8 @@ mod tests {
 
     #[test]
     fn the_longest_silent_resource_makes_room() {
-        let mut many = presence(&(0..RESOURCES_MOST).map(|n| format!("r{n}:away ")).collect::<String>());
+        let script: Vec<_> = (0..RESOURCES_MOST).map(|n| format!("r{n}:away")).collect();
+        let mut many = presence(&script.join(" "));
         many.see("r0", Seen { show: Show::Away, priority: 0, status: None, known_show: true });
         many.see("new", Seen { show: Show::Chat, priority: 0, status: None, known_show: true });
         let names: Vec<_> = many.resources().iter().map(|it| &*it.name).collect();

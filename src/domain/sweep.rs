@@ -126,10 +126,7 @@ impl Desk {
     /// When [`Desk::tick`] or [`Desk::outgoing`] next has something to do without anything coming in.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let quiet = match self.sweep.stage {
-            Stage::Quiet { until } => Some(until),
-            _ => None,
-        };
+        let quiet = if let Stage::Quiet { until } = self.sweep.stage { Some(until) } else { None };
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
         quiet.into_iter().chain(paced).min()
     }

@@ -100,12 +100,14 @@ impl<'a> Books<'a> {
     }
 
     /// The operators of one of its queues, by the number of the user; `None` when it has no such queue.
+    #[must_use]
     pub fn operators(self, queue: QueueId) -> Option<impl Iterator<Item = OperatorView<'a>>> {
         let state = self.queue_state(queue)?;
         Some(state.operators.iter().filter_map(move |user| self.operator(queue, *user)))
     }
 
     /// The assignments of one of its users, by the number of the queue; `None` when it has no such user.
+    #[must_use]
     pub fn assignments(self, user: UserId) -> Option<impl Iterator<Item = OperatorView<'a>>> {
         let person = self.person(user)?;
         Some(person.staffs.iter().filter_map(move |staffs| self.operator(staffs.queue, user)))

@@ -1,1 +1,3 @@
 //! HTTPS.
+
+pub mod admin;

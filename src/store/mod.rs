@@ -1,12 +1,15 @@
 //! Where intent is kept.
 
 mod committer;
+pub mod dump;
+mod folder;
 pub mod memory;
 pub mod record;
 pub mod sled;
 
 use std::{io, path::PathBuf};
 
+pub use self::sled::SledStore;
 pub use committer::Committer;
 pub use memory::MemoryStore;
 
@@ -21,10 +24,11 @@ pub trait Store: Send + 'static {
     fn load(&mut self) -> Result<Vec<Record>, StoreError>;
 
     /// Keeps `change`, all or nothing. When this returns, the change survives the loss of power. A change may be of any
-    /// size: one that is broken off by a crash is refused by the next [`Store::load`], never half there in silence.
+    /// size: one that is broken off by a crash is there as a whole or not at all once the store is opened anew.
     ///
     /// # Errors
-    /// Nothing of the change may be taken as kept, and nothing more can be kept until the store is opened anew.
+    /// It is not known whether the change is kept: once the store is opened anew, it is there as a whole or not at all. Until then
+    /// nothing more can be kept: each further commit fails with [`StoreError::Failed`].
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError>;
 }
 
@@ -32,28 +36,35 @@ pub trait Store: Send + 'static {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process has it.
-    #[error("the store in {path} is in use{}", holder.map_or(String::new(), |pid| format!(" by process {pid}")))]
+    #[error(
+        "the store in {path} is in use{}: one rosterd at a time can have it. Stop that one, \
+         or give this one a folder of its own ([store] path)",
+        holder.map_or(String::new(), |pid| format!(" by process {pid}"))
+    )]
     InUse {
-        /// Its folder.
+        /// The state folder.
         path: PathBuf,
         /// Who has it, where that can be told.
         holder: Option<u32>,
     },
     /// What is there was not written by us, or by a later version of us.
-    #[error("{path} holds no store that this version can read: {what}")]
+    #[error(
+        "{path} is no store that this version of rosterd can read: {what}. To go on: use the version that made it, \
+         or move that folder aside to begin with an empty store"
+    )]
     Foreign {
-        /// Its folder.
+        /// The database's folder.
         path: PathBuf,
         /// What was found instead.
         what: String,
     },
     /// What is there can not be read.
     #[error(
-        "the store in {path} is damaged: {what}. To go on: stop rosterd, move the folder aside, \
+        "the store in {path} is damaged: {what}. To go on: stop rosterd, move that folder aside, \
          and read the newest export back with `rosterd import FILE`"
     )]
     Damaged {
-        /// Its folder.
+        /// The database's folder.
         path: PathBuf,
         /// What was found.
         what: String,
@@ -63,12 +74,20 @@ pub enum StoreError {
         "the disk under {path} is full ({free} bytes free, {floor} are kept free): make room and start rosterd again"
     )]
     Full {
-        /// Its folder.
+        /// The state folder.
         path: PathBuf,
         /// Bytes that are free.
         free: u64,
         /// Bytes that are to stay free ([store] min_free).
         floor: u64,
+    },
+    /// An earlier commit failed, and what is on disk has to be read again.
+    #[error("the store in {path} takes nothing more since a write failed: {cause}. Start rosterd again")]
+    Failed {
+        /// The database's folder.
+        path: PathBuf,
+        /// Why the write failed.
+        cause: String,
     },
     /// The operating system refused.
     #[error("{doing} {path}")]

@@ -1,1 +1,495 @@
-//! later
+//! The form in which records lie on disk and stand on a line of an export. The domain knows nothing of it.
+//!
+//! A key is one byte for its kind and its parts in big-endian order, so that the order of the bytes is the order of the
+//! [`Key`]s. A value is a version byte, a CRC-32 over the key and the payload (little-endian), and the payload in JSON.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::domain::{
+    Account, AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Session, Subscriber, TokenHash, UnixTime,
+    User, UserId, Write,
+};
+
+/// The version of the stored form that is written, and the only one that is read.
+pub const VERSION: u8 = 1;
+
+/// What the kinds of records are called, in the order of their keys.
+pub const KINDS: [&str; 7] = ["next number", "account", "user", "queue", "operator", "subscriber", "session"];
+
+/// Bytes before the payload of a value.
+const HEAD: usize = 5;
+
+/// What is stored can not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {what}")]
+pub struct Unreadable {
+    /// What is kept there, in words.
+    pub key: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Where the record with this key is kept. `write_key(a) < write_key(b)` whenever `a < b`.
+#[must_use]
+pub fn write_key(key: &Key) -> Vec<u8> {
+    let mut bytes = vec![prefix(key)];
+    match key {
+        Key::NextId => {}
+        Key::Account(id) => bytes.extend(id.get().to_be_bytes()),
+        Key::User(id) => bytes.extend(id.get().to_be_bytes()),
+        Key::Queue(id) => bytes.extend(id.get().to_be_bytes()),
+        Key::Operator(queue, user) => {
+            bytes.extend(queue.get().to_be_bytes());
+            bytes.extend(user.get().to_be_bytes());
+        }
+        Key::Subscriber(queue, jid) => {
+            bytes.extend(queue.get().to_be_bytes());
+            bytes.extend(jid.as_str().as_bytes());
+        }
+        Key::Session(token) => bytes.extend(token.0),
+    }
+    bytes
+}
+
+/// The key that these bytes stand for; `None` when there is none.
+#[must_use]
+pub fn read_key(bytes: &[u8]) -> Option<Key> {
+    let number = |part: &[u8]| Some(u32::from_be_bytes(part.try_into().ok()?));
+    let (kind, rest) = bytes.split_first()?;
+    match kind {
+        1 => rest.is_empty().then_some(Key::NextId),
+        2 => Some(Key::Account(AccountId::new(number(rest)?)?)),
+        3 => Some(Key::User(UserId::new(number(rest)?)?)),
+        4 => Some(Key::Queue(QueueId::new(number(rest)?)?)),
+        5 => {
+            let (queue, user) = rest.split_at_checked(4)?;
+            Some(Key::Operator(QueueId::new(number(queue)?)?, UserId::new(number(user)?)?))
+        }
+        6 => {
+            let (queue, jid) = rest.split_at_checked(4)?;
+            Some(Key::Subscriber(QueueId::new(number(queue)?)?, BareJid::prepared(str::from_utf8(jid).ok()?)))
+        }
+        7 => Some(Key::Session(TokenHash(rest.try_into().ok()?))),
+        _ => None,
+    }
+}
+
+/// The place of a key's kind in [`KINDS`].
+#[must_use]
+pub fn kind(key: &Key) -> usize {
+    usize::from(prefix(key)) - 1
+}
+
+/// What is kept for a record.
+#[must_use]
+pub fn write_value(record: &Record) -> Vec<u8> {
+    seal(&write_key(&record.key()), &Shape::from(record))
+}
+
+/// Reads back what [`write_key`] and [`write_value`] made.
+///
+/// # Errors
+/// Which record, and what is wrong with it.
+pub fn read(key: &[u8], value: &[u8]) -> Result<Record, Unreadable> {
+    let unreadable = |what: String| Unreadable { key: describe(key), what };
+    let shape: Shape = open(key, value).map_err(unreadable)?;
+    let record = Record::try_from(shape).map_err(unreadable)?;
+    if write_key(&record.key()) != key {
+        return Err(unreadable("what is kept there belongs elsewhere".to_owned()));
+    }
+    Ok(record)
+}
+
+/// A value with its version and its checksum.
+pub(super) fn seal(key: &[u8], payload: &impl Serialize) -> Vec<u8> {
+    let mut value = vec![VERSION, 0, 0, 0, 0];
+    serde_json::to_writer(&mut value, payload).expect("a shape has no map, and a Vec takes all bytes");
+    let sum = checksum(key, &value[HEAD..]);
+    value[1..HEAD].copy_from_slice(&sum.to_le_bytes());
+    value
+}
+
+/// The payload of a value that [`seal`] made.
+pub(super) fn open<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, String> {
+    let (head, payload) = value.split_first_chunk::<HEAD>().ok_or("there is too little of it")?;
+    let [version, sum @ ..] = *head;
+    if version != VERSION {
+        return Err(format!("it is of version {version}, and this rosterd reads version {VERSION}"));
+    }
+    if u32::from_le_bytes(sum) != checksum(key, payload) {
+        return Err("its checksum does not match".to_owned());
+    }
+    serde_json::from_slice(payload).map_err(|error| plain(&error))
+}
+
+/// What a JSON error says, without the line that it counts for itself.
+pub(super) fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(&*text, |(what, _)| what);
+    format!("{what} (column {})", error.column())
+}
+
+fn checksum(key: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+const fn prefix(key: &Key) -> u8 {
+    match key {
+        Key::NextId => 1,
+        Key::Account(_) => 2,
+        Key::User(_) => 3,
+        Key::Queue(_) => 4,
+        Key::Operator(..) => 5,
+        Key::Subscriber(..) => 6,
+        Key::Session(_) => 7,
+    }
+}
+
+/// What is kept under these bytes, for a person.
+fn describe(key: &[u8]) -> String {
+    match read_key(key) {
+        Some(Key::NextId) => "the next number".to_owned(),
+        Some(Key::Account(id)) => format!("account {id}"),
+        Some(Key::User(id)) => format!("user {id}"),
+        Some(Key::Queue(id)) => format!("queue {id}"),
+        Some(Key::Operator(queue, user)) => format!("operator {user} of queue {queue}"),
+        Some(Key::Subscriber(queue, jid)) => format!("subscriber {jid} of queue {queue}"),
+        // The start is enough to tell sessions apart.
+        Some(Key::Session(token)) => format!("session {}", to_hex(&token.0[..4])),
+        None => format!("the unknown key {}", to_hex(key)),
+    }
+}
+
+pub(super) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+}
+
+/// A record as it is written. A field is never added, dropped or given another meaning without another [`VERSION`].
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Shape<'a> {
+    NextId(u32),
+    Account {
+        id: u32,
+        name: Cow<'a, str>,
+        password_hash: Cow<'a, str>,
+    },
+    User {
+        id: u32,
+        account: u32,
+        name: Cow<'a, str>,
+        jid: Cow<'a, str>,
+        email: Option<Cow<'a, str>>,
+    },
+    Queue {
+        id: u32,
+        account: u32,
+        name: Cow<'a, str>,
+        email: Option<Cow<'a, str>>,
+        avatar: Option<Cow<'a, str>>,
+        transcripts: bool,
+    },
+    Operator {
+        queue: u32,
+        user: u32,
+        enabled: bool,
+    },
+    Subscriber {
+        queue: u32,
+        jid: Cow<'a, str>,
+    },
+    Session {
+        token: Cow<'a, str>,
+        account: u32,
+        created: u64,
+        used: u64,
+    },
+}
+
+/// A step of a change as it is written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WriteShape<'a> {
+    Put(Shape<'a>),
+    /// The bytes of the key, in hexadecimal digits.
+    Delete(Cow<'a, str>),
+}
+
+impl<'a> From<&'a Record> for Shape<'a> {
+    fn from(record: &'a Record) -> Self {
+        match record {
+            Record::NextId(next) => Self::NextId(*next),
+            Record::Account(it) => Self::Account {
+                id: it.id.get(),
+                name: it.name.as_str().into(),
+                password_hash: (&*it.password_hash).into(),
+            },
+            Record::User(it) => Self::User {
+                id: it.id.get(),
+                account: it.account.get(),
+                name: it.name.as_str().into(),
+                jid: it.jid.as_str().into(),
+                email: it.email.as_deref().map(Cow::from),
+            },
+            Record::Queue(it) => Self::Queue {
+                id: it.id.get(),
+                account: it.account.get(),
+                name: it.name.as_str().into(),
+                email: it.email.as_deref().map(Cow::from),
+                avatar: it.avatar.as_deref().map(Cow::from),
+                transcripts: it.transcripts,
+            },
+            Record::Operator(it) => Self::Operator { queue: it.queue.get(), user: it.user.get(), enabled: it.enabled },
+            Record::Subscriber(it) => Self::Subscriber { queue: it.queue.get(), jid: it.jid.as_str().into() },
+            Record::Session(it) => Self::Session {
+                token: to_hex(&it.token.0).into(),
+                account: it.account.get(),
+                created: it.created.0,
+                used: it.used.0,
+            },
+        }
+    }
+}
+
+impl TryFrom<Shape<'_>> for Record {
+    type Error = String;
+
+    fn try_from(shape: Shape<'_>) -> Result<Self, String> {
+        fn owned(text: Cow<'_, str>) -> Box<str> {
+            text.into_owned().into()
+        }
+        let account = |id| AccountId::new(id).ok_or("an account has the number 0");
+        let user = |id| UserId::new(id).ok_or("a user has the number 0");
+        let queue = |id| QueueId::new(id).ok_or("a queue has the number 0");
+        Ok(match shape {
+            Shape::NextId(next) => Self::NextId(next),
+            Shape::Account { id, name, password_hash } => Self::Account(Account {
+                id: account(id)?,
+                name: Name::prepared(&name),
+                password_hash: owned(password_hash),
+            }),
+            Shape::User { id, account: of, name, jid, email } => Self::User(User {
+                id: user(id)?,
+                account: account(of)?,
+                name: Name::prepared(&name),
+                jid: BareJid::prepared(&jid),
+                email: email.map(owned),
+            }),
+            Shape::Queue { id, account: of, name, email, avatar, transcripts } => Self::Queue(Queue {
+                id: queue(id)?,
+                account: account(of)?,
+                name: Name::prepared(&name),
+                email: email.map(owned),
+                avatar: avatar.map(owned),
+                transcripts,
+            }),
+            Shape::Operator { queue: at, user: who, enabled } => {
+                Self::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled })
+            }
+            Shape::Subscriber { queue: of, jid } => {
+                Self::Subscriber(Subscriber { queue: queue(of)?, jid: BareJid::prepared(&jid) })
+            }
+            Shape::Session { token, account: of, created, used } => {
+                let token = from_hex(&token).and_then(|bytes| bytes.try_into().ok());
+                Self::Session(Session {
+                    token: TokenHash(token.ok_or("the token's hash is not 64 hexadecimal digits")?),
+                    account: account(of)?,
+                    created: UnixTime(created),
+                    used: UnixTime(used),
+                })
+            }
+        })
+    }
+}
+
+impl<'a> From<&'a Write> for WriteShape<'a> {
+    fn from(write: &'a Write) -> Self {
+        match write {
+            Write::Put(record) => Self::Put(record.into()),
+            Write::Delete(key) => Self::Delete(to_hex(&write_key(key)).into()),
+        }
+    }
+}
+
+impl TryFrom<WriteShape<'_>> for Write {
+    type Error = String;
+
+    fn try_from(shape: WriteShape<'_>) -> Result<Self, String> {
+        match shape {
+            WriteShape::Put(record) => Ok(Self::Put(record.try_into()?)),
+            WriteShape::Delete(key) => {
+                let key = from_hex(&key).and_then(|bytes| read_key(&bytes));
+                Ok(Self::Delete(key.ok_or("it deletes what is no key")?))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn every_kind_comes_back() {
+        for record in one_of_each() {
+            let key = write_key(&record.key());
+            assert_eq!(read_key(&key), Some(record.key()));
+            assert_eq!(KINDS[kind(&record.key())], KINDS[usize::from(key[0]) - 1]);
+            assert_eq!(read(&key, &write_value(&record)), Ok(record));
+        }
+    }
+
+    #[test]
+    fn the_stored_form_stays_what_it_was() {
+        let lines: Vec<String> = one_of_each()
+            .iter()
+            .map(|record| {
+                let value = write_value(record);
+                format!("{} {} {}", to_hex(&write_key(&record.key())), to_hex(&value[..HEAD]), text(&value[HEAD..]))
+            })
+            .collect();
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() {
+        let record = &one_of_each()[2];
+        let (key, good) = (write_key(&record.key()), write_value(record));
+        let check = |value: &[u8], what: &str| {
+            assert_eq!(read(&key, value).unwrap_err().to_string(), format!("user 3: {what}"));
+        };
+        for at in 1..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 0x10;
+            check(&bad, "its checksum does not match");
+        }
+        let mut later = good.clone();
+        later[0] = 9;
+        check(&later, "it is of version 9, and this rosterd reads version 1");
+        check(&good[..4], "there is too little of it");
+        check(&seal(&key, &Shape::NextId(7)), "what is kept there belongs elsewhere");
+        let zero = Shape::Operator { queue: 0, user: 1, enabled: true };
+        check(&seal(&key, &zero), "a queue has the number 0");
+        check(&seal(&key, &7), "expected value (column 1)");
+    }
+
+    #[test]
+    fn a_value_under_another_key_is_refused() {
+        let [.., first, second] = &one_of_each()[..] else { unreachable!() };
+        let wrong = read(&write_key(&first.key()), &write_value(second));
+        assert!(wrong.unwrap_err().what.contains("checksum"));
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_are_ordered_as_keys(a in any_record(), b in any_record()) {
+            let (a, b) = (a.key(), b.key());
+            prop_assert_eq!(write_key(&a).cmp(&write_key(&b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn any_record_comes_back(record in any_record()) {
+            let key = write_key(&record.key());
+            prop_assert_eq!(read(&key, &write_value(&record)), Ok(record));
+        }
+
+        #[test]
+        fn any_write_comes_back(record in any_record(), delete: bool) {
+            let write = if delete { Write::Delete(record.key()) } else { Write::Put(record) };
+            let line = serde_json::to_vec(&WriteShape::from(&write)).unwrap();
+            let shape: WriteShape = serde_json::from_slice(&line).unwrap();
+            prop_assert_eq!(Write::try_from(shape), Ok(write));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_a_panic(key in vec(any::<u8>(), 0..40), value in vec(any::<u8>(), 0..40)) {
+            prop_assert!(read(&key, &value).is_err());
+        }
+    }
+
+    fn text(bytes: &[u8]) -> &str {
+        str::from_utf8(bytes).unwrap()
+    }
+
+    pub(in super::super) fn one_of_each() -> Vec<Record> {
+        let (account, user, queue) = (AccountId::new(1).unwrap(), UserId::new(3).unwrap(), QueueId::new(2).unwrap());
+        let name = |text| Name::parse(text, Name::USER_MOST).unwrap();
+        let jid = |text| BareJid::parse(text).unwrap();
+        vec![
+            Record::NextId(4),
+            Record::Account(Account { id: account, name: name("desk"), password_hash: "$argon2id$x".into() }),
+            Record::User(User {
+                id: user,
+                account,
+                name: name("ann"),
+                jid: jid("ann@example.org"),
+                email: Some("ann@\"example\".org".into()),
+            }),
+            Record::Queue(Queue {
+                id: queue,
+                account,
+                name: name("bücher"),
+                email: None,
+                avatar: Some("https://example.org/a.png".into()),
+                transcripts: true,
+            }),
+            Record::Operator(Operator { queue, user, enabled: false }),
+            Record::Subscriber(Subscriber { queue, jid: jid("bob@example.org") }),
+            Record::Session(Session {
+                token: TokenHash([0xa5; 32]),
+                account,
+                created: UnixTime(1_700_000_000),
+                used: UnixTime(u64::MAX),
+            }),
+        ]
+    }
+
+    pub(in super::super) fn any_record() -> impl Strategy<Value = Record> {
+        let id = || prop_oneof![1..20_u32, 1..=u32::MAX];
+        let name = || "[a-zß]{1,8}".prop_map(|text| Name::parse(&text, Name::USER_MOST).unwrap());
+        let jid = || "[a-z]{1,8}@[a-z]{1,8}\\.org".prop_map(|text| BareJid::parse(&text).unwrap());
+        let free = || option::of(any::<String>().prop_map(Box::<str>::from));
+        let account = |id| AccountId::new(id).unwrap();
+        let user = |id| UserId::new(id).unwrap();
+        let queue = |id| QueueId::new(id).unwrap();
+        prop_oneof![
+            any::<u32>().prop_map(Record::NextId),
+            (id(), name(), any::<String>()).prop_map(move |(id, name, hash)| {
+                Record::Account(Account { id: account(id), name, password_hash: hash.into() })
+            }),
+            (id(), id(), name(), jid(), free()).prop_map(move |(id, of, name, jid, email)| {
+                Record::User(User { id: user(id), account: account(of), name, jid, email })
+            }),
+            (id(), id(), name(), free(), free(), any::<bool>()).prop_map(
+                move |(id, of, name, email, avatar, transcripts)| {
+                    let (id, account) = (queue(id), account(of));
+                    Record::Queue(Queue { id, account, name, email, avatar, transcripts })
+                }
+            ),
+            (id(), id(), any::<bool>()).prop_map(move |(at, who, enabled)| {
+                Record::Operator(Operator { queue: queue(at), user: user(who), enabled })
+            }),
+            (id(), jid()).prop_map(move |(of, jid)| Record::Subscriber(Subscriber { queue: queue(of), jid })),
+            (any::<[u8; 32]>(), id(), any::<u64>(), any::<u64>()).prop_map(move |(token, of, created, used)| {
+                let (created, used) = (UnixTime(created), UnixTime(used));
+                Record::Session(Session { token: TokenHash(token), account: account(of), created, used })
+            }),
+        ]
+    }
+}

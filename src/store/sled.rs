@@ -1,1 +1,505 @@
-//! later
+//! The store on disk, in sled 0.34. Nothing else names sled.
+//!
+//! What may be relied on, and what makes it so:
+//!
+//! - **A commit that returned survives a loss of power.** `flush` of this release only hands its writes to the kernel, so the file is
+//!   synced behind it, by a descriptor of our own.
+//! - **A commit is there as a whole or not at all.** Up to [`CHUNK`] writes are one transaction. A larger change is first written as a
+//!   whole to a file beside the database, and from then on made in chunks; when it is broken off, the next opening makes it again from
+//!   the start, which gives the same, since each write says what is to be there and not what is to be changed.
+//!   (One huge transaction would hold gigabytes in memory. A mark "unfinished" alone would do for an import, which can be begun anew, but
+//!   not for the removal of an account, where the choice would be between a store that is half there and an old export.)
+//! - **No loss is silent.** Each record has a checksum. A record of our own, written in each transaction, counts records and commits;
+//!   the first number is compared with what is found, the second with one kept outside of the database.
+//! - **A failed commit is the last one.** What the database then holds in memory is not known to be what it holds on disk.
+
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    convert::Infallible,
+    error::Error as _,
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, BufReader},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use ::sled::{
+    Db,
+    transaction::{ConflictableTransactionError, TransactionError},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Store, StoreError, dump,
+    folder::{self, Acknowledged, Folder},
+    record::{self, KINDS},
+};
+use crate::domain::{Record, Write};
+
+/// The most writes that are made in one transaction.
+pub const CHUNK: usize = 4_096;
+
+/// Bytes that sled may keep in memory besides what it needs.
+const CACHE: u64 = 32 << 20;
+
+/// Where the counts are kept: before all records.
+const COUNTS_KEY: [u8; 1] = [0];
+
+/// A store on disk.
+#[derive(Debug)]
+pub struct SledStore {
+    // Closed before the folder is given up.
+    db: Db,
+    file: File,
+    acknowledged: Acknowledged,
+    counts: Counts,
+    blobs: BTreeSet<OsString>,
+    failed: Option<String>,
+    folder: Folder,
+}
+
+/// What was there after the last commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Counts {
+    /// Transactions since the store was made.
+    commits: u64,
+    /// Records of each kind.
+    records: [u64; KINDS.len()],
+    /// Whether a part of a large change is made, and the rest is not.
+    pending: bool,
+}
+
+impl SledStore {
+    /// Opens the store in the state folder `path`, and makes both where they are missing. A large change that was broken off is
+    /// finished. No commit is made when fewer than `min_free` bytes are free.
+    ///
+    /// # Errors
+    /// When another process has the store, when what is there is not a store of ours or is damaged, or when the operating system refuses.
+    pub fn open(path: &Path, min_free: u64) -> Result<Self, StoreError> {
+        let folder = Folder::take(path, min_free)?;
+        folder.prepare(|new| {
+            let db = start(&folder, new)?;
+            guarded(&folder, || {
+                db.insert(COUNTS_KEY, record::seal(&COUNTS_KEY, &Counts::default()))?;
+                db.flush()
+            })?;
+            Ok(())
+        })?;
+        let store = folder.store();
+        let db = start(&folder, &store)?;
+        let file = File::open(store.join("db")).map_err(folder::failed("could not open", &store.join("db")))?;
+        let counts = guarded(&folder, || db.get(COUNTS_KEY))?;
+        let counts = counts.ok_or_else(|| folder.damaged("the record of its counts is missing".to_owned()))?;
+        let counts: Counts = record::open(&COUNTS_KEY, &counts)
+            .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
+        let acknowledged = folder.acknowledged()?;
+        let (blobs, failed) = (BTreeSet::new(), None);
+        let mut opened = Self { db, file, acknowledged, counts, blobs, failed, folder };
+        opened.check_commits()?;
+        opened.finish_pending()?;
+        Ok(opened)
+    }
+
+    fn check_commits(&self) -> Result<(), StoreError> {
+        let found = self.counts.commits;
+        match self.acknowledged.read()? {
+            None => Err(self.folder.damaged("its file rosterd-acknowledged can not be read".to_owned())),
+            Some(wanted) if found < wanted => {
+                Err(self.folder.damaged(format!("it ends after commit {found}, and {wanted} were acknowledged")))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn finish_pending(&mut self) -> Result<(), StoreError> {
+        let path = self.folder.pending();
+        let damaged = |what| self.folder.damaged(what);
+        match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.counts.pending {
+                true => {
+                    Err(damaged("a large change was broken off, and its file rosterd-pending is missing".to_owned()))
+                }
+                false => Ok(()),
+            },
+            Err(source) => Err(folder::failed("could not open", &path)(source)),
+            Ok(file) => {
+                let change = dump::read_change(BufReader::new(file));
+                let change = change.map_err(|error| {
+                    damaged(format!("a large change was broken off, and its file rosterd-pending is damaged: {error}"))
+                })?;
+                self.make(&change)
+            }
+        }
+    }
+
+    /// Makes a large change that lies in its file.
+    fn make(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        let mut chunks = change.chunks(CHUNK).peekable();
+        while let Some(chunk) = chunks.next() {
+            self.transact(chunk, chunks.peek().is_some())?;
+        }
+        self.folder.forget_pending()
+    }
+
+    fn commit_large(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        self.folder.check_room()?;
+        let path = self.folder.pending();
+        dump::write_change(&path, change).map_err(|error| self.folder.unwritten("could not write", &path, error))?;
+        self.make(change)
+    }
+
+    fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
+        self.folder.check_room()?;
+        let db = &self.db;
+        let counts = guarded(&self.folder, || apply(db, writes, &self.counts, pending))?;
+        guarded(&self.folder, || db.flush())?;
+        self.sync().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
+        self.acknowledged.write(counts.commits)?;
+        self.counts = counts;
+        Ok(())
+    }
+
+    /// Waits for the disk to have what was flushed: the log, and the files that sled makes for what is too large for it.
+    fn sync(&mut self) -> io::Result<()> {
+        let folder = self.folder.store().join("blobs");
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(&folder)? {
+            names.insert(entry?.file_name());
+        }
+        if !names.is_subset(&self.blobs) {
+            for name in names.difference(&self.blobs) {
+                match File::open(folder.join(name)).and_then(|blob| blob.sync_all()) {
+                    // Something newer has come in its place.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    result => result?,
+                }
+            }
+            folder::sync_folder(&folder)?;
+        }
+        self.blobs = names;
+        self.file.sync_data()
+    }
+}
+
+impl Store for SledStore {
+    fn load(&mut self) -> Result<Vec<Record>, StoreError> {
+        let scanned = guarded(&self.folder, || Ok(scan(&self.db)))?;
+        let records = scanned.and_then(|(records, found)| match self.counts.compare(&found) {
+            Ok(()) => Ok(records),
+            Err(what) => Err(Fault::Found(what)),
+        });
+        records.map_err(|fault| match fault {
+            Fault::Found(what) => self.folder.damaged(what),
+            Fault::Sled(error) => explain(&self.folder, error),
+        })
+    }
+
+    fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        if let Some(cause) = &self.failed {
+            return Err(StoreError::Failed { path: self.folder.store(), cause: cause.clone() });
+        }
+        let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
+        self.failed = result.as_ref().err().map(|error| in_words(error));
+        result
+    }
+}
+
+impl Counts {
+    fn compare(&self, found: &[u64; KINDS.len()]) -> Result<(), String> {
+        let differences = KINDS.iter().zip(self.records).zip(found).filter(|((_, wanted), found)| wanted != *found);
+        let differences: Vec<_> = differences
+            .map(|((kind, wanted), found)| format!("{found} of {wanted} records of the kind {kind}"))
+            .collect();
+        if differences.is_empty() { Ok(()) } else { Err(format!("there are {}", differences.join(", "))) }
+    }
+}
+
+fn in_words(error: &StoreError) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+/// What a scan can meet.
+enum Fault {
+    Found(String),
+    Sled(::sled::Error),
+}
+
+/// Everything in the store, with the number of each kind.
+fn scan(db: &Db) -> Result<(Vec<Record>, [u64; KINDS.len()]), Fault> {
+    let mut records = Vec::new();
+    let mut found = [0; KINDS.len()];
+    let mut last = None;
+    for item in db.iter() {
+        let (key, value) = item.map_err(Fault::Sled)?;
+        // Pages that are damaged may lead back, and the scan would never end.
+        if last.replace(key.clone()).is_some_and(|last| last >= key) {
+            return Err(Fault::Found("its keys are out of order".to_owned()));
+        }
+        if *key != COUNTS_KEY {
+            let record = record::read(&key, &value).map_err(|error| Fault::Found(error.to_string()))?;
+            found[record::kind(&record.key())] += 1;
+            records.push(record);
+        }
+    }
+    Ok((records, found))
+}
+
+/// Makes these writes, all or nothing, and gives back what is there then.
+fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Counts, ::sled::Error> {
+    let made = db.transaction(|tree| {
+        let mut counts = Counts { commits: before.commits + 1, pending, ..before.clone() };
+        for write in writes {
+            let key = write.key();
+            let count = &mut counts.records[record::kind(&key)];
+            let key = record::write_key(&key);
+            let before = match write {
+                Write::Put(record) => tree.insert(key, record::write_value(record))?,
+                Write::Delete(_) => tree.remove(key)?,
+            };
+            match (write, before) {
+                (Write::Put(_), None) => *count += 1,
+                (Write::Delete(_), Some(_)) => *count = count.saturating_sub(1),
+                (Write::Put(_), Some(_)) | (Write::Delete(_), None) => {}
+            }
+        }
+        tree.insert(&COUNTS_KEY, record::seal(&COUNTS_KEY, &counts))?;
+        Ok::<_, ConflictableTransactionError<Infallible>>(counts)
+    });
+    made.map_err(|error| match error {
+        TransactionError::Storage(error) => error,
+        TransactionError::Abort(never) => match never {},
+    })
+}
+
+/// Starts sled on a folder that we have.
+fn start(folder: &Folder, path: &Path) -> Result<Db, StoreError> {
+    folder.await_released(&path.join("db"))?;
+    // Without a flusher of its own, sled writes when we say so and at no other time.
+    let config = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
+    guarded(folder, || config.open())
+}
+
+/// Runs what calls sled, which panics where it meets pages that it can not read.
+fn guarded<T>(folder: &Folder, work: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| explain(folder, error)),
+        Err(panic) => Err(folder.damaged(format!("the database can not make sense of it ({})", said(&*panic)))),
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
+}
+
+fn explain(folder: &Folder, error: ::sled::Error) -> StoreError {
+    match error {
+        ::sled::Error::Io(error) => match error.kind() {
+            // A file, or its end, that should be there.
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound | io::ErrorKind::InvalidData => {
+                folder.damaged(error.to_string())
+            }
+            _ => folder.unwritten("could not use the files in", &folder.store(), error),
+        },
+        ::sled::Error::Unsupported(what) => StoreError::Foreign { path: folder.store(), what },
+        ::sled::Error::Corruption { .. } | ::sled::Error::ReportableBug(_) | ::sled::Error::CollectionNotFound(_) => {
+            folder.damaged(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+
+    use super::{super::record::tests::one_of_each, *};
+    use crate::domain::{AccountId, Key, UnixTime};
+
+    #[test]
+    fn what_was_committed_is_there_after_reopening() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        assert_eq!(store.load().unwrap(), []);
+        store.commit(&puts(one_of_each())).unwrap();
+        assert_eq!(store.load().unwrap(), one_of_each());
+        drop(store);
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        assert_eq!(store.load().unwrap(), one_of_each());
+        // Again, and what is not there: neither counts.
+        store.commit(&puts(one_of_each())).unwrap();
+        store.commit(&[Write::Delete(Key::Account(AccountId::new(9).unwrap()))]).unwrap();
+        assert_eq!(store.load().unwrap(), one_of_each());
+        let deletes: Vec<_> = one_of_each().iter().map(|record| Write::Delete(record.key())).collect();
+        store.commit(&deletes[1..]).unwrap();
+        drop(store);
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), [Record::NextId(4)]);
+    }
+
+    #[test]
+    fn the_last_write_to_a_key_in_a_change_counts() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        let put = |next| Write::Put(Record::NextId(next));
+        store.commit(&[put(1), Write::Delete(Key::NextId), put(2), put(3)]).unwrap();
+        assert_eq!(store.load().unwrap(), [Record::NextId(3)]);
+        store.commit(&[put(4), Write::Delete(Key::NextId)]).unwrap();
+        assert_eq!(store.load().unwrap(), []);
+    }
+
+    #[test]
+    fn a_large_change_is_made_in_chunks() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        let many = many(2 * CHUNK + 1);
+        store.commit(&puts(many.clone())).unwrap();
+        assert_eq!(store.counts.commits, 3);
+        assert!(!store.folder.pending().exists());
+        assert_eq!(store.load().unwrap(), many);
+        let deletes: Vec<_> = many.iter().map(|record| Write::Delete(record.key())).collect();
+        store.commit(&deletes).unwrap();
+        drop(store);
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), []);
+    }
+
+    #[test]
+    fn a_large_change_that_was_broken_off_is_finished() {
+        let change = puts(many(2 * CHUNK + 1));
+        for chunks_made in 0..3 {
+            let state = tempfile::tempdir().unwrap();
+            broken_off(state.path(), &change, chunks_made);
+            let mut store = SledStore::open(state.path(), 0).unwrap();
+            assert_eq!(store.load().unwrap(), many(2 * CHUNK + 1));
+            assert!(!store.folder.pending().exists() && !store.counts.pending);
+        }
+    }
+
+    #[test]
+    fn a_large_change_that_was_broken_off_and_lost_is_named() {
+        let state = tempfile::tempdir().unwrap();
+        broken_off(state.path(), &puts(many(CHUNK + 1)), 1);
+        let path = state.path().join("store/rosterd-pending");
+        let len = path.metadata().unwrap().len();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(len - 3).unwrap();
+        refused(state.path(), "its file rosterd-pending is damaged: the file was cut short");
+        fs::remove_file(path).unwrap();
+        refused(state.path(), "its file rosterd-pending is missing");
+    }
+
+    #[test]
+    fn records_that_are_missing_or_too_many_are_named() {
+        let check = |change: &dyn Fn(&Db), what: &str| {
+            let state = filled();
+            let store = SledStore::open(state.path(), 0).unwrap();
+            change(&store.db);
+            drop(store);
+            refused(state.path(), what);
+        };
+        let [.., operator, _, session] = &one_of_each()[..] else { unreachable!() };
+        let key = |record: &Record| record::write_key(&record.key());
+        check(&|db| drop(db.remove(key(session)).unwrap()), "there are 0 of 1 records of the kind session");
+        check(
+            &|db| {
+                let Record::Session(session) = session.clone() else { unreachable!() };
+                let other =
+                    Record::Session(crate::domain::Session { token: crate::domain::TokenHash([1; 32]), ..session });
+                db.insert(key(&other), record::write_value(&other)).unwrap();
+            },
+            "there are 2 of 1 records of the kind session",
+        );
+        check(&|db| drop(db.insert(key(operator), "x").unwrap()), "operator 3 of queue 2: there is too little of it");
+        check(&|db| drop(db.insert([99], "x").unwrap()), "the unknown key 63: there is too little of it");
+        check(&|db| drop(db.remove(COUNTS_KEY).unwrap()), "the record of its counts is missing");
+        check(&|db| drop(db.insert(COUNTS_KEY, "x").unwrap()), "the record of its counts: there is too little of it");
+    }
+
+    #[test]
+    fn commits_that_are_missing_are_named() {
+        let state = filled();
+        let earlier = tempfile::tempdir().unwrap();
+        copy(&state.path().join("store"), &earlier.path().join("store"));
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        store.commit(&[Write::Put(Record::NextId(5))]).unwrap();
+        drop(store);
+        // As when the end of the log is lost, or an old copy of it was put back.
+        fs::copy(state.path().join("store/rosterd-acknowledged"), earlier.path().join("store/rosterd-acknowledged"))
+            .unwrap();
+        refused(earlier.path(), "it ends after commit 1, and 2 were acknowledged");
+        fs::write(earlier.path().join("store/rosterd-acknowledged"), "2").unwrap();
+        refused(earlier.path(), "its file rosterd-acknowledged can not be read");
+        fs::remove_file(earlier.path().join("store/rosterd-acknowledged")).unwrap();
+        refused(earlier.path(), "its file rosterd-acknowledged is missing");
+    }
+
+    #[test]
+    fn nothing_is_written_when_there_is_little_room() {
+        let state = filled();
+        let mut store = SledStore::open(state.path(), u64::MAX).unwrap();
+        let error = store.commit(&[Write::Put(Record::NextId(5))]).unwrap_err();
+        assert!(matches!(error, StoreError::Full { floor: u64::MAX, .. }), "{error}");
+        let error = store.commit(&[Write::Put(Record::NextId(6))]).unwrap_err();
+        assert!(matches!(error, StoreError::Failed { .. }) && error.to_string().contains("is full"), "{error}");
+        assert_eq!(store.load().unwrap(), one_of_each());
+    }
+
+    #[test]
+    fn values_too_large_for_the_log_are_kept() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        let Record::Queue(queue) = one_of_each().swap_remove(3) else { unreachable!() };
+        let large = Record::Queue(crate::domain::Queue { avatar: Some("x".repeat(1 << 20).into()), ..queue });
+        for _ in 0..3 {
+            store.commit(&[Write::Put(large.clone())]).unwrap();
+        }
+        assert!(!store.blobs.is_empty());
+        drop(store);
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), [large]);
+    }
+
+    fn puts(records: Vec<Record>) -> Vec<Write> {
+        records.into_iter().map(Write::Put).collect()
+    }
+
+    fn filled() -> tempfile::TempDir {
+        let state = tempfile::tempdir().unwrap();
+        SledStore::open(state.path(), 0).unwrap().commit(&puts(one_of_each())).unwrap();
+        state
+    }
+
+    fn many(count: usize) -> Vec<Record> {
+        let Some(Record::Session(session)) = one_of_each().pop() else { unreachable!() };
+        let record = |number: usize| {
+            let mut token = session.token;
+            token.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
+            Record::Session(crate::domain::Session { token, used: UnixTime(number as u64), ..session })
+        };
+        (0..count).map(record).collect()
+    }
+
+    /// A store whose owner died after some chunks of a large change.
+    fn broken_off(state: &Path, change: &[Write], chunks: usize) {
+        let mut store = SledStore::open(state, 0).unwrap();
+        dump::write_change(&store.folder.pending(), change).unwrap();
+        for chunk in change.chunks(CHUNK).take(chunks) {
+            store.transact(chunk, true).unwrap();
+        }
+    }
+
+    fn refused(state: &Path, what: &str) {
+        let error = SledStore::open(state, 0).and_then(|mut store| store.load()).expect_err(what);
+        assert!(matches!(error, StoreError::Damaged { .. }) && error.to_string().contains(what), "{error}");
+    }
+
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            match entry.path().is_dir() {
+                true => copy(&entry.path(), &to.join(entry.file_name())),
+                false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+            }
+        }
+    }
+}

@@ -1,1 +1,128 @@
-//! The link to the XMPP server.
+//! The link to the XMPP server: a component (XEP-0114) that is connected for ever, again and again.
+//!
+//! socket -> gate (whole stanzas within limits) -> parse and decode (what it means) -> facts to the engine, replies to who
+//! asks; effects from the engine -> encode -> socket. Nothing that anybody sends ends the link: a stanza that is too large
+//! or not well-formed is passed over alone, counted, and its sender named in the log.
+
+pub mod gate;
+
+mod backoff;
+mod decode;
+mod disco;
+mod door;
+mod drops;
+mod encode;
+mod iq;
+mod link;
+mod ours;
+mod ping;
+mod version;
+
+use std::time::Duration;
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::{
+    backoff::Backoff,
+    link::{Link, LinkError},
+};
+use crate::{
+    config::Secret,
+    domain::Name,
+    engine::{Fact, Handle},
+    telemetry,
+};
+
+/// Where the server is, who we are there, and how patient we are.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The server's component port, `host:port`. The connection is plain TCP: across a network it needs a tunnel.
+    pub server: String,
+    /// Our domain, prepared (RFC 7622 section 3.2).
+    pub domain: String,
+    /// The users' domain on the same server: pings go there.
+    pub user_domain: String,
+    /// What we share with the server.
+    pub secret: Secret,
+    /// The localpart of the watcher.
+    pub watcher: Name,
+    /// How long one address may take to connect, and then the handshake.
+    pub connect_timeout: Duration,
+    /// How long the server may be silent before it is pinged.
+    pub ping_after: Duration,
+    /// How long it may then go on being silent before the link is given up.
+    pub ping_timeout: Duration,
+    /// The pause after a first failure. It doubles with every further one.
+    pub backoff_min: Duration,
+    /// The longest pause.
+    pub backoff_max: Duration,
+    /// A link that lasted this long was good: the pauses start from the shortest again.
+    pub stable_after: Duration,
+    /// How long saying goodbye may take.
+    pub goodbye: Duration,
+}
+
+impl Settings {
+    /// With the default patience.
+    #[must_use]
+    pub const fn new(server: String, domain: String, user_domain: String, secret: Secret, watcher: Name) -> Self {
+        Self {
+            server,
+            domain,
+            user_domain,
+            secret,
+            watcher,
+            connect_timeout: Duration::from_secs(10),
+            ping_after: Duration::from_secs(30),
+            ping_timeout: Duration::from_secs(15),
+            backoff_min: Duration::from_secs(1),
+            backoff_max: Duration::from_secs(60),
+            stable_after: Duration::from_secs(60),
+            goodbye: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Keeps a link to the server until `stop`, and tells the engine through `facts` what happens on it.
+///
+/// When `facts` is full, nothing is read from the server until the engine has caught up; sending goes on. On `stop`, what
+/// the engine has handed over is sent, and the stream is closed (RFC 6120 section 4.4). Ends early when the engine is gone.
+pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, stop: CancellationToken) {
+    let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, settings.stable_after);
+    loop {
+        let opened = tokio::select! {
+            opened = Link::open(&settings) => opened,
+            () = stop.cancelled() => return,
+        };
+        let (error, lasted) = match opened {
+            Ok(link) => {
+                info!(server = settings.server, domain = settings.domain, "link up");
+                let since = Instant::now();
+                (link.run(&engine, &facts, &stop).await, since.elapsed())
+            }
+            Err(error) => (error, Duration::ZERO),
+        };
+        let why = telemetry::chain(&error);
+        if matches!(error, LinkError::Stopped) {
+            info!(server = settings.server, "link closed");
+            // The engine may be gone already, or busy with its own end.
+            let _ = facts.try_send(Fact::LinkDown(why));
+            return;
+        }
+        let retry_in = backoff.wait(lasted, getrandom::u32().unwrap_or(u32::MAX));
+        warn!(server = settings.server, error = why, ?retry_in, "link down");
+        tokio::select! {
+            sent = facts.send(Fact::LinkDown(why)) => if sent.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = sleep(retry_in) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `[http]`: the HTTPS listener.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use super::reader::{self, Given, Key, Reader};
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// Where HTTPS is served.
+    pub listen: SocketAddr,
+    /// The certificate chain, PEM. With neither this nor a key, a self-signed one is made.
+    pub tls_cert: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Whether a queue's `chat` is published as `available` in the public presence formats.
+    pub presence_cap: bool,
+    /// Whether the presence of people is public too.
+    pub presence_of_users: bool,
+    /// How long a login lasts without being used.
+    pub session_idle: Duration,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+}
+
+const LISTEN: Key = Key {
+    path: "http.listen",
+    value: Given::Default("\"127.0.0.1:8443\""),
+    doc: "Address and port of the HTTPS listener.",
+};
+const TLS_CERT: Key = Key {
+    path: "http.tls_cert",
+    value: Given::Optional(r#""/etc/rosterd/cert.pem""#),
+    doc: "The certificate chain, a PEM file. Without it and tls_key, a self-signed certificate is made in the state \
+          folder at the first start.",
+};
+const TLS_KEY: Key = Key {
+    path: "http.tls_key",
+    value: Given::Optional(r#""/etc/rosterd/key.pem""#),
+    doc: "The private key of the certificate, a PEM file.",
+};
+const PRESENCE_CAP: Key = Key {
+    path: "http.presence_cap",
+    value: Given::Default("true"),
+    doc: "Publish a queue's `chat` as `available` under /presence: many pages know no other word for open. The \
+          authenticated API always shows the true word.",
+};
+const PRESENCE_OF_USERS: Key = Key {
+    path: "http.presence_of_users",
+    value: Given::Default("false"),
+    doc: "Publish the presence of people under /presence too, to anybody. Otherwise they are always `unavailable` there.",
+};
+const SESSION_IDLE: Key = Key {
+    path: "http.session_idle",
+    value: Given::Default("\"30days\""),
+    doc: "How long a login lasts without being used.",
+};
+const REQUEST_TIMEOUT: Key = Key {
+    path: "http.request_timeout",
+    value: Given::Default("\"30s\""),
+    doc: "How long a request may take, its body included.",
+};
+
+pub(super) const KEYS: &[Key] =
+    &[LISTEN, TLS_CERT, TLS_KEY, PRESENCE_CAP, PRESENCE_OF_USERS, SESSION_IDLE, REQUEST_TIMEOUT];
+
+impl Http {
+    pub(super) fn read(keys: &mut Reader) -> Option<Self> {
+        let listen = keys.take(&LISTEN, reader::address);
+        for (one, other) in [(&TLS_CERT, &TLS_KEY), (&TLS_KEY, &TLS_CERT)] {
+            if keys.is_set(one) && !keys.is_set(other) {
+                keys.problem(other, format!("has to be set together with {}", one.path));
+            }
+        }
+        let tls_cert = keys.take(&TLS_CERT, readable);
+        let tls_key = keys.take(&TLS_KEY, readable);
+        let presence_cap = keys.take(&PRESENCE_CAP, reader::flag);
+        let presence_of_users = keys.take(&PRESENCE_OF_USERS, reader::flag);
+        let session_idle = keys.take(&SESSION_IDLE, reader::some_time);
+        let request_timeout = keys.take(&REQUEST_TIMEOUT, reader::some_time);
+        Some(Self {
+            listen: listen?,
+            tls_cert,
+            tls_key,
+            presence_cap: presence_cap?,
+            presence_of_users: presence_of_users?,
+            session_idle: session_idle?,
+            request_timeout: request_timeout?,
+        })
+    }
+}
+
+fn readable(value: ::config::Value) -> Result<PathBuf, String> {
+    let path = reader::path(value)?;
+    match std::fs::File::open(&path) {
+        Ok(_) => Ok(path),
+        Err(error) => Err(format!("could not read {}: {error}", path.display())),
+    }
+}

@@ -1,0 +1,194 @@
+//! `[xmpp]`: the link to the server.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    Secret,
+    reader::{self, Given, Key, Reader},
+};
+use crate::domain::Name;
+
+/// `[xmpp]`.
+#[derive(Debug, Clone)]
+pub struct Xmpp {
+    /// `host:port` of the server's component listener.
+    pub server: String,
+    /// The domain of our component: of the queues and the watcher.
+    pub domain: String,
+    /// The domain of users who are made without a JID.
+    pub user_domain: String,
+    /// What we share with the server.
+    pub secret: Secret,
+    /// The localpart of the JID that takes in the presence of all operators.
+    pub watcher: Name,
+    /// How long the server may be silent before it is pinged.
+    pub ping_after: Duration,
+    /// How long the answer may take before the link is given up.
+    pub ping_timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// Probes and subscription requests a second.
+    pub sweep_rate: u32,
+    /// How long late answers to the last probes are waited for.
+    pub sweep_quiet: Duration,
+    /// How long until a user who has not approved our subscription is asked again.
+    pub ask_again: Duration,
+}
+
+const SERVER: Key = Key {
+    path: "xmpp.server",
+    value: Given::Default("\"127.0.0.1:5347\""),
+    doc: "Host and port of the XMPP server's component listener (XEP-0114). The stream is not encrypted: keep it on this \
+          machine, or in a tunnel.",
+};
+const DOMAIN: Key = Key {
+    path: "xmpp.domain",
+    value: Given::Required(r#""queues.example.org""#),
+    doc: "The domain of the component, as the XMPP server's configuration names it: queues have JIDs on it, such as \
+          law@queues.example.org.",
+};
+const USER_DOMAIN: Key = Key {
+    path: "xmpp.user_domain",
+    value: Given::Required(r#""example.org""#),
+    doc: "The domain of the people: a user who is made without a JID has their name on it, such as ann@example.org.",
+};
+const SECRET: Key = Key {
+    path: "xmpp.secret",
+    value: Given::Required(r#""change me""#),
+    doc: "The secret that the XMPP server's configuration names for the component. Set this or secret_file.",
+};
+const SECRET_FILE: Key = Key {
+    path: "xmpp.secret_file",
+    value: Given::Optional(r#""/etc/rosterd/secret""#),
+    doc: "A file that holds the secret and nothing else. Set this or secret.",
+};
+const WATCHER: Key = Key {
+    path: "xmpp.watcher",
+    value: Given::Default("\"staffing\""),
+    doc: "The part before the @ of the one JID that asks operators to see their presence. No queue can have this name.",
+};
+const PING_AFTER: Key = Key {
+    path: "xmpp.ping_after",
+    value: Given::Default("\"30s\""),
+    doc: "How long the server may be silent before it is asked whether it is there.",
+};
+const PING_TIMEOUT: Key = Key {
+    path: "xmpp.ping_timeout",
+    value: Given::Default("\"10s\""),
+    doc: "How long the server may take to answer that before the link is given up and made anew.",
+};
+const CONNECT_TIMEOUT: Key = Key {
+    path: "xmpp.connect_timeout",
+    value: Given::Default("\"10s\""),
+    doc: "How long connecting and the handshake may take, each.",
+};
+const SWEEP_RATE: Key = Key {
+    path: "xmpp.sweep_rate",
+    value: Given::Default("1500"),
+    doc: "How many users are asked for their presence in a second after the link came up, at the most.",
+};
+const SWEEP_QUIET: Key = Key {
+    path: "xmpp.sweep_quiet",
+    value: Given::Default("\"1s\""),
+    doc: "How long late answers are waited for after that, before who is silent counts as offline.",
+};
+const ASK_AGAIN: Key = Key {
+    path: "xmpp.ask_again",
+    value: Given::Default("\"1day\""),
+    doc: "How long until a user who has not approved the watcher's subscription is asked again, at the earliest.",
+};
+
+pub(super) const KEYS: &[Key] = &[
+    SERVER,
+    DOMAIN,
+    USER_DOMAIN,
+    SECRET,
+    SECRET_FILE,
+    WATCHER,
+    PING_AFTER,
+    PING_TIMEOUT,
+    CONNECT_TIMEOUT,
+    SWEEP_RATE,
+    SWEEP_QUIET,
+    ASK_AGAIN,
+];
+
+impl Xmpp {
+    pub(super) fn read(keys: &mut Reader) -> Option<Self> {
+        let server = keys.take(&SERVER, server);
+        let domain = keys.need(&DOMAIN, domain);
+        let user_domain = keys.need(&USER_DOMAIN, self::domain);
+        if domain.is_some() && domain == user_domain {
+            keys.problem(&DOMAIN, "is the users' domain too: the component needs a domain of its own");
+        }
+        let secret = read_secret(keys);
+        let watcher = keys.take(&WATCHER, |value| {
+            let name = reader::text(value)?;
+            Name::parse(&name, Name::QUEUE_MOST).map_err(|error| error.to_string())
+        });
+        let ping_after = keys.take(&PING_AFTER, reader::some_time);
+        let ping_timeout = keys.take(&PING_TIMEOUT, reader::some_time);
+        let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
+        let sweep_rate = keys.take(&SWEEP_RATE, reader::number);
+        let sweep_quiet = keys.take(&SWEEP_QUIET, reader::duration);
+        let ask_again = keys.take(&ASK_AGAIN, reader::duration);
+        Some(Self {
+            server: server?,
+            domain: domain?,
+            user_domain: user_domain?,
+            secret: secret?,
+            watcher: watcher?,
+            ping_after: ping_after?,
+            ping_timeout: ping_timeout?,
+            connect_timeout: connect_timeout?,
+            sweep_rate: sweep_rate?,
+            sweep_quiet: sweep_quiet?,
+            ask_again: ask_again?,
+        })
+    }
+}
+
+fn server(value: ::config::Value) -> Result<String, String> {
+    let server = reader::text(value)?;
+    let (host, port) = server.rsplit_once(':').unwrap_or((&server, ""));
+    if host.is_empty() || port.parse::<u16>().map_or(true, |port| port == 0) {
+        return Err(format!("{server:?} is not a host and a port, such as \"127.0.0.1:5347\""));
+    }
+    Ok(server)
+}
+
+fn domain(value: ::config::Value) -> Result<String, String> {
+    let domain = reader::text(value)?;
+    match jid::DomainPart::new(&domain) {
+        Ok(prepared) if !domain.contains(['@', '/', ' ', ':']) => Ok(prepared.as_str().to_owned()),
+        _ => Err(format!("{domain:?} is not a domain, such as \"queues.example.org\"")),
+    }
+}
+
+fn read_secret(keys: &mut Reader) -> Option<Secret> {
+    let both = keys.is_set(&SECRET) && keys.is_set(&SECRET_FILE);
+    let neither = !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE);
+    let secret = keys.take(&SECRET, |value| match value.kind {
+        ::config::ValueKind::String(text) if !text.is_empty() => Ok(Secret::new(text)),
+        // What was set must not be shown.
+        _ => Err("has to be a text in quotes that is not empty".to_owned()),
+    });
+    let from_file = keys.take(&SECRET_FILE, |value| reader::path(value).and_then(|path| read_secret_file(&path)));
+    if both {
+        keys.problem(&SECRET, "is set together with xmpp.secret_file: set only one of them");
+    }
+    if neither {
+        keys.problem(&SECRET, "has to be set, or secret_file: the secret that the XMPP server knows the component by");
+    }
+    secret.or(from_file)
+}
+
+fn read_secret_file(path: &PathBuf) -> Result<Secret, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("could not read the component secret from {}: {error}", path.display()))?;
+    let secret = text.trim_end_matches(['\r', '\n']);
+    match secret {
+        "" => Err(format!("{} is empty, where the component secret is wanted", path.display())),
+        _ => Ok(Secret::new(secret.to_owned())),
+    }
+}

@@ -1,0 +1,135 @@
+//! What can be asked for on the command line, and its answers. The same code answers when no daemon runs, and the command
+//! has opened the store itself.
+
+use std::fmt;
+
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::status::{Status, status};
+use crate::{
+    domain::{Edit, LinkPhase, Name, Outcome},
+    engine::{EditError, Handle},
+};
+
+/// What is asked for.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// How everything is.
+    Status,
+    /// Whether the daemon does its work.
+    Ready,
+    /// The names of all accounts.
+    Accounts,
+    /// Make an account.
+    AddAccount {
+        /// Its name.
+        name: String,
+        /// A PHC string.
+        password_hash: Box<str>,
+    },
+    /// Remove an account.
+    RemoveAccount {
+        /// Its name.
+        name: String,
+        /// With all of its users and queues.
+        with_all: bool,
+    },
+    /// Give an account another password.
+    SetPassword {
+        /// Its name.
+        name: String,
+        /// A PHC string.
+        password_hash: Box<str>,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To [`Command::Status`].
+    Status(Box<Status>),
+    /// To [`Command::Ready`]: what keeps it from its work, nothing when it is ready.
+    Ready(Vec<String>),
+    /// To [`Command::Accounts`].
+    Accounts(Vec<String>),
+    /// It is as asked.
+    Done,
+}
+
+/// Why it was not done, in words for who typed it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Problem {
+    error: String,
+}
+
+impl Problem {
+    pub(super) fn new(error: impl Into<String>) -> Self {
+        Self { error: error.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.error)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<EditError> for Problem {
+    fn from(error: EditError) -> Self {
+        Self::new(crate::telemetry::chain(&error))
+    }
+}
+
+/// Does what is asked for.
+///
+/// # Errors
+/// Why it was not done.
+pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem> {
+    match command {
+        Command::Status => Ok(Reply::Status(Box::new(status(handle)))),
+        Command::Ready => Ok(Reply::Ready(unready(handle))),
+        Command::Accounts => {
+            let names = handle.read(|desk| desk.accounts().map(|account| account.name.to_string()).collect());
+            Ok(Reply::Accounts(names))
+        }
+        Command::AddAccount { name, password_hash } => {
+            done(handle.edit(Edit::AddAccount { name: parse(&name)?, password_hash }).await)
+        }
+        Command::RemoveAccount { name, with_all } => {
+            done(handle.edit(Edit::RemoveAccount { name: parse(&name)?, with_all }).await)
+        }
+        Command::SetPassword { name, password_hash } => {
+            done(handle.edit(Edit::SetPassword { name: parse(&name)?, password_hash }).await)
+        }
+    }
+}
+
+fn parse(name: &str) -> Result<Name, Problem> {
+    Name::parse(name, Name::QUEUE_MOST).map_err(|error| Problem::new(error.to_string()))
+}
+
+fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {
+    result.map(|_| Reply::Done).map_err(Problem::from)
+}
+
+fn unready(handle: &Handle) -> Vec<String> {
+    let store = handle.failure().map(|failure| format!("store-failed: {failure}"));
+    let link = handle.read(|desk| match desk.link() {
+        LinkPhase::Down => Some(format!("link-down: {}", desk.link_trouble().unwrap_or("not connected yet"))),
+        LinkPhase::Sweeping { done, total } => Some(format!("sweeping: {done}/{total}")),
+        LinkPhase::Up => None,
+    });
+    store.into_iter().chain(link).collect()
+}
+
+pub(super) async fn take(
+    State(handle): State<Handle>,
+    Json(command): Json<Command>,
+) -> Result<Json<Reply>, (StatusCode, Json<Problem>)> {
+    answer(&handle, command).await.map(Json).map_err(|problem| (StatusCode::CONFLICT, Json(problem)))
+}

@@ -1,0 +1,120 @@
+//! The admin socket: HTTP/1.1 over a Unix socket, for the other commands of `rosterd` on the same machine. Root and the
+//! user that the daemon runs as are let in.
+
+mod command;
+mod dump;
+mod status;
+
+use std::{
+    io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    Router,
+    extract::{ConnectInfo, Request, connect_info::Connected},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+    serve::IncomingStream,
+};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+
+pub use command::{Command, Problem, Reply, answer};
+pub use dump::Format;
+pub use status::{Link, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
+
+use crate::engine::Handle;
+
+/// Why the socket can not be served.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody answers there already.
+    #[error("another rosterd answers on {0}: give this one a socket of its own ([admin] socket)")]
+    InUse(PathBuf),
+    /// The operating system refused.
+    #[error("could not make the admin socket {path}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// Its answer.
+        source: io::Error,
+    },
+}
+
+/// The socket, ready to be served.
+#[derive(Debug)]
+pub struct AdminServer {
+    listener: UnixListener,
+    path: PathBuf,
+    router: Router,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Peer {
+    uid: Option<u32>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self { uid: stream.io().peer_cred().ok().map(|cred| cred.uid()) }
+    }
+}
+
+impl AdminServer {
+    /// Makes the socket at `path`, and its folder where that is missing. A socket that nobody answers on is replaced.
+    ///
+    /// # Errors
+    /// Why that can not be.
+    pub async fn bind(path: &Path, handle: Handle, format: Format) -> Result<Self, BindError> {
+        let io = |source| BindError::Io { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(io)?;
+        }
+        if UnixStream::connect(path).await.is_ok() {
+            return Err(BindError::InUse(path.to_owned()));
+        }
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(path).map_err(io)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(io)?;
+        Ok(Self { listener, path: path.to_owned(), router: router(handle, format) })
+    }
+
+    /// Serves until `stop`; then what was begun is finished, and the socket is removed.
+    ///
+    /// # Errors
+    /// When the socket can not be served any more.
+    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        let service = self.router.into_make_service_with_connect_info::<Peer>();
+        let result = axum::serve(self.listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+        // Whoever comes next replaces what may be left.
+        let _ = std::fs::remove_file(&self.path);
+        result
+    }
+}
+
+fn router(handle: Handle, format: Format) -> Router {
+    let dumps = Router::new()
+        .route("/export", get(dump::export))
+        .route("/import", post(dump::import))
+        .layer(axum::extract::DefaultBodyLimit::disable())
+        .with_state((handle.clone(), format));
+    let commands = Router::new().route("/command", post(command::take)).with_state(handle);
+    commands.merge(dumps).layer(middleware::from_fn(let_in))
+}
+
+async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+    let own = rustix::process::geteuid().as_raw();
+    if peer.uid.is_some_and(|uid| uid == 0 || uid == own) {
+        return next.run(request).await;
+    }
+    tracing::warn!(uid = peer.uid, "admin socket: turned away");
+    let what = format!("only root and the user that rosterd runs as (uid {own}) may use the admin socket");
+    (StatusCode::FORBIDDEN, axum::Json(Problem::new(what))).into_response()
+}

@@ -1,0 +1,352 @@
+//! From a stanza to what it means for us. Nothing here fails: what can not be understood has a meaning too.
+
+use jid::Jid;
+use minidom::Element;
+use xmpp_parsers::ns;
+
+use super::{
+    iq::{Query, Request},
+    ours::{Ours, Target},
+};
+use crate::domain::{BareJid, Edit, Input, Name, Seen, Show};
+
+/// The most bytes of a status text that are kept.
+const STATUS_MOST: usize = 1_024;
+
+/// What a stanza means for us.
+#[derive(Debug, PartialEq)]
+pub(super) enum Meaning {
+    /// Something was seen.
+    Input(Input),
+    /// Somebody asks for a change.
+    Edit(Edit),
+    /// Somebody asks for an answer.
+    Request(Request),
+    /// An answer, a result or an error, to the request with this id.
+    Answer(String),
+    /// The server ends the stream, and why (RFC 6120 section 4.9).
+    StreamError(StreamError),
+    /// It means nothing to us.
+    Nothing,
+}
+
+/// What a server says before it ends a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct StreamError {
+    /// One of RFC 6120 section 4.9.3.
+    pub(super) condition: String,
+    /// More of it, in words.
+    pub(super) text: Option<String>,
+}
+
+/// Parses one stanza of a component's stream.
+///
+/// # Errors
+/// When it is not well-formed.
+pub(super) fn parse(bytes: &[u8]) -> Result<Element, minidom::Error> {
+    let prefixes = [(None, ns::COMPONENT.to_owned()), (Some("stream".to_owned()), ns::STREAM.to_owned())];
+    Element::from_reader_with_prefixes(bytes, std::collections::BTreeMap::from(prefixes))
+}
+
+/// What a stanza means.
+pub(super) fn decode(stanza: &Element, ours: &Ours) -> Meaning {
+    if let Some(error) = stream_error(stanza) {
+        return Meaning::StreamError(error);
+    }
+    let Some(from) = stanza.attr("from") else { return Meaning::Nothing };
+    let Ok(from) = Jid::new(from) else { return dropped(None, "bad-from") };
+    let Some(to) = stanza.attr("to").and_then(|to| Jid::new(to).ok()) else { return dropped(Some(&from), "bad-to") };
+    match stanza.name() {
+        "presence" if !ours.is_ours(&from) => presence(stanza, &from, &to, ours),
+        "iq" => iq(stanza, from, to, ours),
+        // Presence of our own, and messages, which nobody here reads.
+        _ => Meaning::Nothing,
+    }
+}
+
+/// The stream error that an element is, if it is one.
+pub(super) fn stream_error(element: &Element) -> Option<StreamError> {
+    if !element.is("error", ns::STREAM) {
+        return None;
+    }
+    let condition = element.children().find(|child| child.name() != "text" && child.has_ns(ns::XMPP_STREAMS));
+    let text = element.get_child("text", ns::XMPP_STREAMS).map(Element::text);
+    let condition = condition.map_or("undefined-condition", Element::name).to_owned();
+    Some(StreamError { condition, text: text.filter(|text| !text.is_empty()) })
+}
+
+fn dropped(from: Option<&Jid>, reason: &'static str) -> Meaning {
+    Meaning::Input(Input::Dropped { from: from.and_then(bare), reason })
+}
+
+/// The bare address of somebody on a server; servers and components have none.
+fn bare(jid: &Jid) -> Option<BareJid> {
+    jid.node()?;
+    Some(BareJid::prepared(jid.to_bare().as_str()))
+}
+
+fn presence(stanza: &Element, from: &Jid, to: &Jid, ours: &Ours) -> Meaning {
+    let Some(user) = bare(from) else { return Meaning::Nothing };
+    match ours.target(to) {
+        Target::Watcher => watched(stanza, user, from),
+        Target::Queue(queue) => asked_of_queue(stanza, queue, user),
+        Target::Component | Target::Nothing => Meaning::Nothing,
+    }
+}
+
+/// Presence for the watcher (RFC 6121 sections 3 and 4).
+fn watched(stanza: &Element, user: BareJid, from: &Jid) -> Meaning {
+    let resource = from.resource().map(|resource| resource.as_str().into());
+    let input = match (stanza.attr("type"), resource) {
+        (None, Some(resource)) => Input::Seen { user, resource, seen: seen(stanza) },
+        // An error is the answer to what we sent, and says that nobody is there (section 4.3.2).
+        (Some("unavailable" | "error"), resource) => Input::Gone { user, resource },
+        (Some("subscribed"), _) => Input::Approved { user },
+        (Some("unsubscribed"), _) => Input::Refused { user },
+        (Some("subscribe"), _) => Input::Knocked { from: user },
+        // Nobody follows the watcher, and it publishes nothing. Available without a resource is nobody.
+        (Some("unsubscribe" | "probe"), _) | (None, None) => return Meaning::Nothing,
+        (Some(_), _) => Input::Dropped { from: Some(user), reason: "unknown-presence-type" },
+    };
+    Meaning::Input(input)
+}
+
+/// Presence for a queue (RFC 6121 section 3), whose server we are.
+fn asked_of_queue(stanza: &Element, queue: Name, from: BareJid) -> Meaning {
+    match stanza.attr("type") {
+        Some("subscribe") => Meaning::Edit(Edit::Follow { queue, jid: from }),
+        Some("unsubscribe") => Meaning::Edit(Edit::Unfollow { queue, jid: from }),
+        Some("probe") => Meaning::Input(Input::Probed { queue, from }),
+        // A queue follows nobody, so what others are is nothing to it.
+        _ => Meaning::Nothing,
+    }
+}
+
+/// What an available presence says, taken leniently: servers relay whatever clients send.
+fn seen(stanza: &Element) -> Seen {
+    let child = |name| stanza.children().find(|child| child.name() == name && is_of_stanza(child));
+    let word = child("show").map(Element::text);
+    let show = match word.as_deref().map(str::trim) {
+        None => Some(Show::Available),
+        Some("chat") => Some(Show::Chat),
+        Some("dnd") => Some(Show::Dnd),
+        Some("away") => Some(Show::Away),
+        Some("xa") => Some(Show::Xa),
+        Some(_) => None,
+    };
+    let priority = child("priority").and_then(|child| child.text().trim().parse().ok());
+    let mut status = child("status").map(Element::text).unwrap_or_default();
+    status.truncate(status.floor_char_boundary(STATUS_MOST));
+    Seen {
+        show: show.unwrap_or(Show::Available),
+        priority: priority.unwrap_or(0),
+        status: (!status.is_empty()).then(|| status.into()),
+        known_show: show.is_some(),
+    }
+}
+
+fn is_of_stanza(child: &Element) -> bool {
+    child.has_ns(ns::COMPONENT) || child.has_ns(ns::JABBER_CLIENT)
+}
+
+fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
+    let Some(id) = stanza.attr("id").map(ToOwned::to_owned) else { return dropped(Some(&from), "iq-without-id") };
+    let query = match stanza.attr("type") {
+        Some("get") => stanza.children().next().map_or(Query::Other, asked),
+        Some("set") => Query::Other,
+        Some("result" | "error") => return Meaning::Answer(id),
+        _ => return dropped(Some(&from), "unknown-iq-type"),
+    };
+    Meaning::Request(Request { target: ours.target(&to), from, to, id, query })
+}
+
+fn asked(payload: &Element) -> Query {
+    let node = || payload.attr("node").filter(|node| !node.is_empty()).map(ToOwned::to_owned);
+    if payload.is("query", ns::DISCO_INFO) {
+        Query::DiscoInfo { node: node() }
+    } else if payload.is("query", ns::DISCO_ITEMS) {
+        Query::DiscoItems { node: node() }
+    } else if payload.is("ping", ns::PING) {
+        Query::Ping
+    } else if payload.is("query", ns::VERSION) {
+        Query::Version
+    } else {
+        Query::Other
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meaning(stanza: &str) -> Meaning {
+        decode(&parse(stanza.as_bytes()).unwrap(), &Ours::example())
+    }
+
+    fn ann() -> BareJid {
+        BareJid::parse("ann@localhost").unwrap()
+    }
+
+    fn check_seen(children: &str, show: Show, priority: i8, status: Option<&str>, known_show: bool) {
+        let stanza =
+            format!("<presence from='ann@localhost/desk' to='staffing@queues.localhost'>{children}</presence>");
+        let seen = Seen { show, priority, status: status.map(Into::into), known_show };
+        let expected = Input::Seen { user: ann(), resource: "desk".into(), seen };
+        assert_eq!(meaning(&stanza), Meaning::Input(expected), "{children}");
+    }
+
+    #[test]
+    fn what_a_presence_says_is_taken_leniently() {
+        check_seen("", Show::Available, 0, None, true);
+        check_seen("<show>chat</show>", Show::Chat, 0, None, true);
+        check_seen("<show> dnd\n</show>", Show::Dnd, 0, None, true);
+        check_seen("<show>xa</show><show>chat</show>", Show::Xa, 0, None, true);
+        check_seen("<show/>", Show::Available, 0, None, false);
+        check_seen("<show>online</show>", Show::Available, 0, None, false);
+        check_seen("<show>unavailable</show>", Show::Available, 0, None, false);
+        check_seen("<show>available</show>", Show::Available, 0, None, false);
+        check_seen("<show xmlns='urn:x'>dnd</show>", Show::Available, 0, None, true);
+        check_seen("<show xmlns='jabber:client'>dnd</show>", Show::Dnd, 0, None, true);
+        check_seen("<priority>-5</priority>", Show::Available, -5, None, true);
+        check_seen("<priority> +7 </priority>", Show::Available, 7, None, true);
+        for rubbish in ["", "999", "-129", "abc", "1.5"] {
+            check_seen(&format!("<priority>{rubbish}</priority>"), Show::Available, 0, None, true);
+        }
+        check_seen("<status>lunch</status><status>no</status>", Show::Available, 0, Some("lunch"), true);
+        check_seen("<status/>", Show::Available, 0, None, true);
+        let long = format!("x{}", "é".repeat(1_000));
+        check_seen(&format!("<status>{long}</status>"), Show::Available, 0, Some(&long[..1_023]), true);
+        check_seen("<weird/><x xmlns='y'>z</x>", Show::Available, 0, None, true);
+    }
+
+    fn of_watcher(from: &str, kind: &str) -> Meaning {
+        meaning(&format!("<presence from='{from}' to='staffing@queues.localhost' type='{kind}'/>"))
+    }
+
+    #[test]
+    fn presence_for_the_watcher() {
+        let desk = || Some("desk".into());
+        let is = |from, kind, input| assert_eq!(of_watcher(from, kind), Meaning::Input(input), "{from} {kind}");
+        is("ann@localhost/desk", "unavailable", Input::Gone { user: ann(), resource: desk() });
+        is("ann@localhost", "unavailable", Input::Gone { user: ann(), resource: None });
+        is("ann@localhost", "error", Input::Gone { user: ann(), resource: None });
+        is("ann@localhost/desk", "error", Input::Gone { user: ann(), resource: desk() });
+        is("Ann@localhost", "subscribed", Input::Approved { user: ann() });
+        is("ann@localhost", "unsubscribed", Input::Refused { user: ann() });
+        is("ann@localhost/desk", "subscribe", Input::Knocked { from: ann() });
+        is("ann@localhost", "weird", Input::Dropped { from: Some(ann()), reason: "unknown-presence-type" });
+        for (from, kind) in [
+            ("ann@localhost", "unsubscribe"),
+            ("ann@localhost/desk", "probe"),
+            ("localhost", "unavailable"),
+            ("law@queues.localhost/x", "unavailable"),
+        ] {
+            assert_eq!(of_watcher(from, kind), Meaning::Nothing, "{from} {kind}");
+        }
+        let nothing = |stanza: &str| assert_eq!(meaning(stanza), Meaning::Nothing, "{stanza}");
+        nothing("<presence from='ann@localhost' to='staffing@queues.localhost'/>");
+        nothing("<presence from='ann@localhost/desk' to='staffing@queues.localhost/x'/>");
+        nothing("<presence from='ann@localhost/desk' to='staffing@elsewhere'/>");
+        nothing("<presence from='ann@localhost/desk' to='queues.localhost'/>");
+        nothing("<presence to='staffing@queues.localhost'/>");
+    }
+
+    #[test]
+    fn presence_for_a_queue() {
+        let of = |kind: &str| {
+            meaning(&format!("<presence from='ann@localhost/x' to='Law@queues.localhost' type='{kind}'/>"))
+        };
+        let law = || Name::parse("law", 60).unwrap();
+        assert_eq!(of("subscribe"), Meaning::Edit(Edit::Follow { queue: law(), jid: ann() }));
+        assert_eq!(of("unsubscribe"), Meaning::Edit(Edit::Unfollow { queue: law(), jid: ann() }));
+        assert_eq!(of("probe"), Meaning::Input(Input::Probed { queue: law(), from: ann() }));
+        for kind in ["unavailable", "subscribed", "unsubscribed", "error", "weird"] {
+            assert_eq!(of(kind), Meaning::Nothing, "{kind}");
+        }
+        let long = "x".repeat(61);
+        let stanza = format!("<presence from='ann@localhost/x' to='{long}@queues.localhost' type='subscribe'/>");
+        assert_eq!(meaning(&stanza), Meaning::Nothing);
+    }
+
+    #[test]
+    fn what_can_not_be_addressed_is_dropped() {
+        let is = |stanza, from, reason| {
+            assert_eq!(meaning(stanza), Meaning::Input(Input::Dropped { from, reason }), "{stanza}");
+        };
+        is("<presence from='@' to='staffing@queues.localhost'/>", None, "bad-from");
+        is("<presence from='ann@localhost/x' to='@'/>", Some(ann()), "bad-to");
+        is("<presence from='ann@localhost/x'/>", Some(ann()), "bad-to");
+        is("<iq from='ann@localhost/x' to='queues.localhost' type='get'/>", Some(ann()), "iq-without-id");
+        is("<iq from='ann@localhost/x' to='queues.localhost' id='1'/>", Some(ann()), "unknown-iq-type");
+    }
+
+    #[test]
+    fn requests_and_answers() {
+        let of = |to: &str, kind: &str, payload: &str| {
+            meaning(&format!("<iq from='ann@localhost/x' to='{to}' id='7' type='{kind}'>{payload}</iq>"))
+        };
+        let is = |kind, payload, expected| match of("law@queues.localhost", kind, payload) {
+            Meaning::Request(request) => {
+                assert_eq!(request.query, expected);
+                assert_eq!(request.target, Target::Queue(Name::parse("law", 60).unwrap()));
+            }
+            other => panic!("{payload}: {other:?}"),
+        };
+        is("get", "<ping xmlns='urn:xmpp:ping'/>", Query::Ping);
+        is("set", "<ping xmlns='urn:xmpp:ping'/>", Query::Other);
+        is("get", "<query xmlns='jabber:iq:version'/>", Query::Version);
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", Query::DiscoInfo { node: None });
+        is(
+            "get",
+            "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>",
+            Query::DiscoItems { node: Some("a".into()) },
+        );
+        is("get", "<x xmlns='y'/>", Query::Other);
+        is("get", "", Query::Other);
+        assert_eq!(of("queues.localhost", "result", ""), Meaning::Answer("7".into()));
+        assert_eq!(of("queues.localhost", "error", "<error/>"), Meaning::Answer("7".into()));
+        assert_eq!(meaning("<message from='ann@localhost/x' to='law@queues.localhost'/>"), Meaning::Nothing);
+        assert_eq!(meaning("<presence xmlns='x' from='a@b/c' to='d@e'/>"), Meaning::Nothing);
+    }
+
+    #[test]
+    fn the_end_of_a_stream() {
+        let error = meaning(
+            "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+             <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>twice</text></stream:error>",
+        );
+        let expected = StreamError { condition: "conflict".into(), text: Some("twice".into()) };
+        assert_eq!(error, Meaning::StreamError(expected));
+        let expected = StreamError { condition: "undefined-condition".into(), text: None };
+        assert_eq!(meaning("<stream:error/>"), Meaning::StreamError(expected));
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_an_error() {
+        for stanza in [
+            "<a><b></a></b>",
+            "<a>&#0;</a>",
+            "<a>\0</a>",
+            "<a>\u{1}</a>",
+            "<a b='&#1;'/>",
+            "<a>&lol;</a>",
+            "<x:a/>",
+            "<a x:b='c'/>",
+            "<a><!-- c --></a>",
+            "<a><?p i?></a>",
+            "<a><!DOCTYPE b></a>",
+            "<a b='<'/>",
+            "<a b/>",
+            "<a",
+            "<>",
+            "",
+        ] {
+            assert!(parse(stanza.as_bytes()).is_err(), "{stanza}");
+        }
+        assert!(parse(b"<a>\xff</a>").is_err());
+        assert!(parse(b"<a>\xc0\xbc</a>").is_err());
+        // An attribute given twice is taken: no server relays that, and it does no harm.
+        assert!(parse(b"<a b='c' b='d'/>").is_ok());
+        assert!(parse("<a xml:lang='de' stream:x='y'><![CDATA[<]]>é&#233;&amp;</a>".as_bytes()).is_ok());
+    }
+}

@@ -1,0 +1,532 @@
+//! The gate in front of the XML parser: bytes in, whole stanzas out, each within limits.
+//!
+//! It follows tags and quotes only, so that nothing that a stanza holds can cost more than that stanza: what is too large,
+//! too deep or no stanza at all is passed over up to its end, and said. Whether a stanza is well-formed is for the parser
+//! to say, which is given one stanza at a time.
+
+use crate::domain::BareJid;
+
+/// The most bytes of a stanza.
+pub const STANZA_MOST: usize = 64 * 1024;
+/// The most bytes of an attribute's value; the parser gives up a stream at 8,192.
+pub const VALUE_MOST: usize = 7_000;
+/// The most attributes in one tag.
+pub const ATTRIBUTES_MOST: usize = 64;
+/// The most elements within each other, the stanza included.
+pub const DEPTH_MOST: usize = 64;
+/// The most bytes of the stream header, the XML declaration included.
+pub const HEADER_MOST: usize = 8 * 1024;
+/// A stanza without an end within this many bytes: the stream makes no sense any more.
+pub const ENDLESS: usize = 16 * 1024 * 1024;
+
+/// A piece of a stream that is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// The stream header, with whatever came before it: [`Gate::bytes`] has it.
+    Header,
+    /// A stanza, or another element right under the stream's: [`Gate::bytes`] has it.
+    Stanza,
+    /// The stream's end tag. Nothing comes after it.
+    Footer,
+    /// Something was passed over, and why, in a word.
+    Dropped(&'static str),
+}
+
+/// Why a stream can not be followed any further.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The header is too long.
+    #[error("the stream header is longer than {HEADER_MOST} bytes")]
+    Header,
+    /// A stanza goes on for ever.
+    #[error("a stanza is longer than {ENDLESS} bytes")]
+    Endless,
+}
+
+/// Where in the XML we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// Between tags.
+    Text,
+    /// Behind `<`.
+    Open,
+    /// In a start tag, outside of quotes; `true` right behind a `/`.
+    Start(bool),
+    /// In a quoted value of a start tag; which quote.
+    Value(u8),
+    /// In an end tag.
+    End,
+    /// Behind `<!`.
+    Bang,
+    /// Behind `<!-`.
+    Dash,
+    /// Behind `<![`, and so many bytes of `CDATA[`.
+    Bracket(usize),
+    /// In a comment, behind so many dashes.
+    Comment(u8),
+    /// In a CDATA section, behind so many brackets.
+    Cdata(u8),
+    /// In a processing instruction or an XML declaration; `true` right behind a `?`.
+    Instruction(bool),
+    /// In another declaration, within so many brackets.
+    Declaration(usize),
+    /// In a quoted text of a declaration: which quote, and within how many brackets.
+    Literal(u8, usize),
+    /// Behind the footer.
+    Over,
+}
+
+const CDATA: &[u8] = b"CDATA[";
+const FROM: &[u8] = b"from";
+/// An address has at most 3,071 bytes (RFC 7622 section 3.1).
+const SENDER_MOST: usize = 3_071;
+
+/// Follows one stream. Holds one stanza at the most, and never more than its limit.
+#[derive(Debug)]
+pub struct Gate {
+    at: At,
+    /// How many elements are open, the stream's included.
+    depth: usize,
+    /// The piece at hand, unless it is being dropped.
+    piece: Vec<u8>,
+    /// Bytes of the piece at hand, kept or not.
+    size: usize,
+    dropped: Option<&'static str>,
+    /// The piece at hand was given out: the next byte begins another.
+    done: bool,
+    attributes: usize,
+    value: usize,
+    /// The name of the attribute at hand, as far as it may be `from`.
+    name: Vec<u8>,
+    /// The value of `from` in the piece's first tag.
+    sender: Vec<u8>,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            at: At::Text,
+            depth: 0,
+            piece: Vec::new(),
+            size: 0,
+            dropped: None,
+            done: false,
+            attributes: 0,
+            value: 0,
+            name: Vec::with_capacity(8),
+            sender: Vec::new(),
+        }
+    }
+}
+
+impl Gate {
+    /// Takes bytes off the front of `input`, up to the end of a piece; `None` when they end before it does.
+    ///
+    /// # Errors
+    /// When the stream can not be followed any further.
+    pub fn take(&mut self, input: &mut &[u8]) -> Result<Option<Piece>, Broken> {
+        while !input.is_empty() {
+            if std::mem::take(&mut self.done) {
+                self.piece.clear();
+                self.sender.clear();
+                self.size = 0;
+                self.dropped = None;
+            }
+            if let (At::Text, 1, b'<', Some(why)) = (self.at, self.depth, input[0], self.dropped) {
+                self.done = true;
+                return Ok(Some(Piece::Dropped(why)));
+            }
+            let run = self.run(input);
+            let (now, rest) = input.split_at(run.max(1));
+            *input = rest;
+            let piece = if run > 0 { self.pass(now)? } else { self.step(now[0])? };
+            if piece.is_some() {
+                self.done = true;
+                return Ok(piece);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The bytes of the piece that [`Gate::take`] has just given; none of one that was dropped.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.piece
+    }
+
+    /// Who sent the piece that [`Gate::take`] has just given, where that could be read.
+    #[must_use]
+    pub fn sender(&self) -> Option<BareJid> {
+        let from = std::str::from_utf8(&self.sender).ok()?;
+        let (bare, _) = from.split_once('/').unwrap_or((from, ""));
+        BareJid::parse(bare).ok()
+    }
+
+    /// How many bytes ahead change nothing but the size.
+    fn run(&self, input: &[u8]) -> usize {
+        let end = match self.at {
+            At::Text if self.depth > 1 => input.iter().position(|byte| *byte == b'<'),
+            At::Value(quote) => input.iter().position(|byte| *byte == quote),
+            At::Over => None,
+            At::Text
+            | At::Open
+            | At::Start(_)
+            | At::End
+            | At::Bang
+            | At::Dash
+            | At::Bracket(_)
+            | At::Comment(_)
+            | At::Cdata(_)
+            | At::Instruction(_)
+            | At::Declaration(_)
+            | At::Literal(..) => return 0,
+        };
+        end.unwrap_or(input.len())
+    }
+
+    fn pass(&mut self, bytes: &[u8]) -> Result<Option<Piece>, Broken> {
+        if self.at == At::Over {
+            return Ok(None);
+        }
+        if let At::Value(_) = self.at {
+            self.value += bytes.len();
+            if self.depth == 1 && self.name == FROM {
+                let room = SENDER_MOST.saturating_sub(self.sender.len());
+                self.sender.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            }
+            if self.value > VALUE_MOST && self.depth > 0 {
+                self.drop_it("attribute-too-long");
+            }
+        }
+        self.keep(bytes)?;
+        Ok(None)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.size += bytes.len();
+        if self.depth == 0 && self.size > HEADER_MOST {
+            return Err(Broken::Header);
+        }
+        if self.size > ENDLESS {
+            return Err(Broken::Endless);
+        }
+        if self.size > STANZA_MOST {
+            self.drop_it("stanza-too-long");
+        }
+        if self.dropped.is_none() {
+            self.piece.extend_from_slice(bytes);
+        }
+        Ok(())
+    }
+
+    /// The first reason stands.
+    fn drop_it(&mut self, why: &'static str) {
+        self.dropped.get_or_insert(why);
+        self.piece.clear();
+    }
+
+    fn step(&mut self, byte: u8) -> Result<Option<Piece>, Broken> {
+        // Between stanzas: white space keeps the connection alive (RFC 6120 section 4.6.1), anything else is rubbish.
+        if self.at == At::Text && self.depth == 1 && byte != b'<' {
+            if !byte.is_ascii_whitespace() {
+                self.drop_it("not-a-stanza");
+                self.keep(&[byte])?;
+            }
+            return Ok(None);
+        }
+        self.keep(&[byte])?;
+        let at = self.at;
+        match (at, byte) {
+            (At::Text, b'<') => self.at = At::Open,
+            (At::Text | At::Over, _) => {}
+
+            (At::Open, b'/') => self.at = At::End,
+            (At::Open, b'!') => self.at = At::Bang,
+            (At::Open, b'?') => self.at = At::Instruction(false),
+            (At::Open, b'>') => self.at = At::Text,
+            (At::Open, _) => {
+                self.at = At::Start(false);
+                self.attributes = 0;
+                self.name.clear();
+                self.name.push(byte);
+            }
+
+            (At::Start(_), b'"' | b'\'') => self.value_begins(byte),
+            (At::Start(false), b'>') => return Ok(self.opened()),
+            (At::Start(true), b'>') => return Ok(self.opened_and_closed()),
+            (At::Start(_), _) => {
+                self.at = At::Start(byte == b'/');
+                self.name_goes_on(byte);
+            }
+
+            // The closing quote: the bytes before it were passed in one go.
+            (At::Value(_), _) => {
+                self.at = At::Start(false);
+                self.name.clear();
+            }
+
+            (At::End, b'>') => return Ok(self.closed()),
+            (At::End, _) => {}
+
+            (At::Bang, b'-') => self.at = At::Dash,
+            (At::Bang, b'[') => self.at = At::Bracket(0),
+            (At::Bang, b'>') => return Ok(self.aside()),
+            (At::Bang, _) => self.at = At::Declaration(0),
+            (At::Dash, b'-') => self.at = At::Comment(0),
+            (At::Dash, b'>') => return Ok(self.aside()),
+            (At::Dash, _) => self.at = At::Declaration(0),
+            (At::Bracket(read), _) if byte == CDATA[read] => {
+                self.at = if read + 1 == CDATA.len() { At::Cdata(0) } else { At::Bracket(read + 1) };
+            }
+            (At::Bracket(_), b'>') => return Ok(self.aside()),
+            (At::Bracket(_), _) => self.at = At::Declaration(1),
+
+            (At::Comment(2), b'>') => return Ok(self.aside()),
+            (At::Comment(dashes), b'-') => self.at = At::Comment((dashes + 1).min(2)),
+            (At::Comment(_), _) => self.at = At::Comment(0),
+            (At::Cdata(2), b'>') => return Ok(self.aside()),
+            (At::Cdata(brackets), b']') => self.at = At::Cdata((brackets + 1).min(2)),
+            (At::Cdata(_), _) => self.at = At::Cdata(0),
+
+            (At::Instruction(true), b'>') => return Ok(self.aside()),
+            (At::Instruction(_), _) => self.at = At::Instruction(byte == b'?'),
+
+            (At::Declaration(0), b'>') => return Ok(self.aside()),
+            (At::Declaration(within), b'[') => self.at = At::Declaration(within + 1),
+            (At::Declaration(within), b']') => self.at = At::Declaration(within.saturating_sub(1)),
+            (At::Declaration(within), b'"' | b'\'') => self.at = At::Literal(byte, within),
+            (At::Declaration(_), _) => {}
+            (At::Literal(quote, within), _) if byte == quote => self.at = At::Declaration(within),
+            (At::Literal(..), _) => {}
+        }
+        Ok(None)
+    }
+
+    fn name_goes_on(&mut self, byte: u8) {
+        if byte.is_ascii_whitespace() {
+            // `from = '..'` is allowed.
+            if self.name != FROM {
+                self.name.clear();
+            }
+        } else if byte != b'=' && self.name.len() <= FROM.len() {
+            self.name.push(byte);
+        }
+    }
+
+    fn value_begins(&mut self, quote: u8) {
+        self.at = At::Value(quote);
+        self.value = 0;
+        self.attributes += 1;
+        if self.attributes > ATTRIBUTES_MOST && self.depth > 0 {
+            self.drop_it("too-many-attributes");
+        }
+    }
+
+    fn opened(&mut self) -> Option<Piece> {
+        self.at = At::Text;
+        self.depth += 1;
+        if self.depth == 1 {
+            return Some(Piece::Header);
+        }
+        if self.depth > DEPTH_MOST + 1 {
+            self.drop_it("too-deep");
+        }
+        None
+    }
+
+    fn opened_and_closed(&mut self) -> Option<Piece> {
+        // A header that is closed at once is still a header: who reads it sees that.
+        self.opened().or_else(|| self.closed())
+    }
+
+    fn closed(&mut self) -> Option<Piece> {
+        self.at = At::Text;
+        self.depth = self.depth.saturating_sub(1);
+        match self.depth {
+            0 => {
+                self.at = At::Over;
+                Some(Piece::Footer)
+            }
+            1 => Some(self.dropped.map_or(Piece::Stanza, Piece::Dropped)),
+            _ => None,
+        }
+    }
+
+    /// A comment, a CDATA section, a processing instruction or a declaration has ended.
+    fn aside(&mut self) -> Option<Piece> {
+        self.at = At::Text;
+        // Before the header it is for the parser to judge; within a stanza too.
+        (self.depth == 1).then(|| {
+            self.drop_it("not-a-stanza");
+            Piece::Dropped("not-a-stanza")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every piece with its bytes, or the reason and the sender, when the input comes in chunks of these sizes.
+    fn pieces(input: &[u8], mut chunks: impl Iterator<Item = usize>) -> Vec<String> {
+        let mut gate = Gate::default();
+        let mut found = Vec::new();
+        let mut rest = input;
+        while !rest.is_empty() {
+            let size = chunks.next().unwrap_or(rest.len()).clamp(1, rest.len());
+            let (mut chunk, later) = rest.split_at(size);
+            rest = later;
+            loop {
+                match gate.take(&mut chunk) {
+                    Ok(Some(Piece::Dropped(why))) => {
+                        let from = gate.sender().map_or("?".into(), |jid| jid.to_string());
+                        found.push(format!("{why} {from}"));
+                    }
+                    Ok(Some(piece)) => found.push(format!("{piece:?} {}", String::from_utf8_lossy(gate.bytes()))),
+                    Ok(None) => break,
+                    Err(broken) => {
+                        found.push(broken.to_string());
+                        return found;
+                    }
+                }
+                assert!(gate.piece.len() <= STANZA_MOST);
+            }
+        }
+        found
+    }
+
+    const HEADER: &str = "<?xml version='1.0'?><stream:stream xmlns='jabber:component:accept' id='1'>";
+
+    fn within(stanzas: &str) -> Vec<String> {
+        let whole = format!("{HEADER}{stanzas}");
+        let mut found = pieces(whole.as_bytes(), std::iter::empty());
+        assert_eq!(found, pieces(whole.as_bytes(), std::iter::repeat(1)), "byte by byte");
+        assert_eq!(found.remove(0), format!("Header {HEADER}"));
+        found
+    }
+
+    fn check(stanzas: &str, expected: &[&str]) {
+        assert_eq!(within(stanzas), expected, "{stanzas:.200}");
+    }
+
+    #[test]
+    fn whole_stanzas_come_out_one_by_one() {
+        check("<presence/>", &["Stanza <presence/>"]);
+        check("<a/><b></b>\n <c x='/>'/>", &["Stanza <a/>", "Stanza <b></b>", "Stanza <c x='/>'/>"]);
+        check("<a><b/><c>t</c></a></stream:stream>junk", &["Stanza <a><b/><c>t</c></a>", "Footer </stream:stream>"]);
+        check("<a b=\"'>\" c='\">'>&lt;</a>", &["Stanza <a b=\"'>\" c='\">'>&lt;</a>"]);
+        check("<a><![CDATA[</a>]]]]></a>", &["Stanza <a><![CDATA[</a>]]]]></a>"]);
+        check("<a><!-- </a> - -- ---></a>", &["Stanza <a><!-- </a> - -- ---></a>"]);
+        check("<a><?x </a> ? ?></a>", &["Stanza <a><?x </a> ? ?></a>"]);
+        check("<a", &[]);
+    }
+
+    #[test]
+    fn what_is_no_stanza_is_dropped_alone() {
+        check("junk<a/>", &["not-a-stanza ?", "Stanza <a/>"]);
+        check("<!-- x --><a/>", &["not-a-stanza ?", "Stanza <a/>"]);
+        check("<?pi?><a/>", &["not-a-stanza ?", "Stanza <a/>"]);
+        check("<!DOCTYPE x [<!ENTITY y \"]>\">]><a/>", &["not-a-stanza ?", "Stanza <a/>"]);
+        check("<![CDATA[x]]><a/>", &["not-a-stanza ?", "Stanza <a/>"]);
+    }
+
+    #[test]
+    fn what_is_beyond_a_limit_is_dropped_with_its_senders_name() {
+        let from = "from='ann@localhost/desk'";
+        let long = "x".repeat(VALUE_MOST + 1);
+        let dropped = |stanza: &str| {
+            let found = within(&format!("{stanza}<a/>"));
+            assert_eq!(found.last().map(String::as_str), Some("Stanza <a/>"));
+            assert_eq!(found.len(), 2);
+            found[0].clone()
+        };
+        assert_eq!(dropped(&format!("<p {from} a='{long}'/>")), "attribute-too-long ann@localhost");
+        assert_eq!(dropped(&format!("<p a='{long}' {from}/>")), "attribute-too-long ann@localhost");
+        assert_eq!(dropped(&format!("<p {from}><s a='{long}' from='eve@x'/></p>")), "attribute-too-long ann@localhost");
+        assert_eq!(dropped(&format!("<p {from}>{}</p>", "x".repeat(STANZA_MOST))), "stanza-too-long ann@localhost");
+        let many: String = (0..=ATTRIBUTES_MOST).map(|n| format!(" a{n}=''")).collect();
+        assert_eq!(dropped(&format!("<p{many} {from}/>")), "too-many-attributes ann@localhost");
+        let deep = |depth| format!("<p {from}>{}{}</p>", "<d>".repeat(depth), "</d>".repeat(depth));
+        assert_eq!(dropped(&deep(DEPTH_MOST)), "too-deep ann@localhost");
+        assert_eq!(within(&deep(DEPTH_MOST - 1)).len(), 1);
+        assert_eq!(within(&format!("<p a='{}'/>", "x".repeat(VALUE_MOST))).len(), 1);
+    }
+
+    #[test]
+    fn the_sender_is_that_of_the_stanza() {
+        let sender = |tag: &str| {
+            let found = within(&format!("{tag}<x a='{}'/></p>", "y".repeat(VALUE_MOST + 1)));
+            found[0].split_once(' ').unwrap().1.to_owned()
+        };
+        assert_eq!(sender("<p from='a@b'>"), "a@b");
+        assert_eq!(sender("<p from = \"A@b/c@d/e\">"), "a@b");
+        assert_eq!(sender("<p xfrom='a@b'>"), "?");
+        assert_eq!(sender("<p fromx='a@b'>"), "?");
+        assert_eq!(sender("<p a='from' b='x'>"), "?");
+        assert_eq!(sender("<p from='b'>"), "?");
+        assert_eq!(sender("<p from='a&amp;c@b'>"), "?");
+    }
+
+    #[test]
+    fn a_stream_that_makes_no_sense_ends() {
+        let header = format!("<stream:stream a='{}", "x".repeat(HEADER_MOST));
+        assert_eq!(pieces(header.as_bytes(), std::iter::empty()), [Broken::Header.to_string()]);
+        let mut gate = Gate::default();
+        assert_eq!(gate.take(&mut HEADER.as_bytes()), Ok(Some(Piece::Header)));
+        assert_eq!(gate.take(&mut &b"<a b='"[..]), Ok(None));
+        let endless = vec![b'x'; 1024 * 1024];
+        let outcome = (0..=16).find_map(|_| gate.take(&mut &*endless).err());
+        assert_eq!(outcome, Some(Broken::Endless));
+        assert!(gate.piece.capacity() <= 2 * STANZA_MOST, "{}", gate.piece.capacity());
+    }
+
+    fn xmlish() -> impl Strategy<Value = String> {
+        let bits = prop::sample::select(vec![
+            "<a>",
+            "</a>",
+            "<b/>",
+            "<",
+            ">",
+            "'",
+            "\"",
+            "/",
+            "<!--",
+            "-->",
+            "<![CDATA[",
+            "]]>",
+            "<?",
+            "?>",
+            "<!X [",
+            "]",
+            "=",
+            " from='ann@localhost/x'",
+            " x",
+            "text",
+            "&lt;",
+            "é",
+            "\0",
+            " ",
+            "<p from='eve@x'>",
+            "</p>",
+            "<!-",
+            "<![CD",
+        ]);
+        prop::collection::vec(bits, 0..60).prop_map(|bits| bits.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_gives_the_same(text in xmlish(), sizes in prop::collection::vec(1_usize..9, 0..200)) {
+            let whole = format!("{HEADER}{text}");
+            let at_once = pieces(whole.as_bytes(), std::iter::empty());
+            prop_assert_eq!(pieces(whole.as_bytes(), sizes.into_iter()), at_once);
+        }
+
+        #[test]
+        fn any_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+            pieces(&bytes, std::iter::repeat(7));
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! One connection to the server: from its beginning to its end.
+
+use std::{io, time::Duration};
+
+use futures::{SinkExt, StreamExt};
+use minidom::Element;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{
+        TcpStream, lookup_host,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
+use tracing::{error, warn};
+use xmpp_parsers::{component::Handshake, ns};
+
+use super::{
+    Settings,
+    decode::{Meaning, StreamError, decode, parse, stream_error},
+    door::Door,
+    drops::Drops,
+    encode::{FOOTER, Ids, Writer, encode, ping},
+    gate::{Broken, Piece},
+    iq,
+    ours::Ours,
+};
+use crate::{
+    domain::{BareJid, Effect, Input},
+    engine::{Fact, Handle},
+};
+
+/// Stanzas of the engine's that may wait to be sent; it keeps what does not fit.
+const OUTBOX: usize = 1_024;
+/// Replies that may wait to be sent. Who asks more than a server takes gets no answer.
+const REPLIES: usize = 256;
+/// About how many bytes are written at once.
+const WRITE_MOST: usize = 32 * 1024;
+/// How long a server that has closed its ear may take to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Why there is no link, in words for an administrator.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LinkError {
+    #[error("can not find the address of {server}")]
+    Lookup { server: String, source: io::Error },
+    #[error("{server} has no address")]
+    NoAddress { server: String },
+    #[error("can not connect to {address}")]
+    Connect { address: String, source: io::Error },
+    #[error("the server did not finish the handshake within {0:?}: is this its component port?")]
+    Handshake(Duration),
+    #[error("what the server answered is no component stream: is this its component port?")]
+    NoComponent { source: io::Error },
+    #[error("what the server answered is no component stream: {0}")]
+    Unexpected(&'static str),
+    #[error("{0}")]
+    Refused(String),
+    #[error("the server ended the stream: {0}")]
+    Ended(String),
+    #[error("the server closed the stream")]
+    Closed,
+    #[error("the connection ended in the middle of the stream")]
+    Cut,
+    #[error("the server did not answer a ping within {0:?}")]
+    Silent(Duration),
+    #[error("the connection failed")]
+    Io(#[from] io::Error),
+    #[error("the server's stream makes no sense")]
+    Broken(#[from] Broken),
+    #[error("rosterd is stopping")]
+    Stopped,
+}
+
+/// An open stream.
+#[derive(Debug)]
+pub(super) struct Link<'a> {
+    settings: &'a Settings,
+    door: Door<TcpStream>,
+}
+
+impl<'a> Link<'a> {
+    /// Connects, and opens a component's stream (XEP-0114 section 3).
+    pub(super) async fn open(settings: &'a Settings) -> Result<Self, LinkError> {
+        let socket = connect(settings).await?;
+        socket.set_nodelay(true)?;
+        let door = timeout(settings.connect_timeout, shake_hands(settings, Door::new(socket))).await;
+        let door = door.map_err(|_| LinkError::Handshake(settings.connect_timeout))??;
+        Ok(Self { settings, door })
+    }
+
+    /// Tells the engine of the link and works until it ends. Reading and sending never wait for each other.
+    pub(super) async fn run(self, engine: &Handle, facts: &mpsc::Sender<Fact>, stop: &CancellationToken) -> LinkError {
+        let Self { settings, door } = self;
+        let (door, socket) = door.split();
+        let (effects, outbox) = mpsc::channel(OUTBOX);
+        let (replies, replies_waiting) = mpsc::channel(REPLIES);
+        let ours = Ours::new(settings);
+        let ids = Ids::new(getrandom::u64().unwrap_or_default());
+        let reader = Reader { settings, door, ours: &ours, ids: &ids, engine, facts, replies, drops: Drops::default() };
+        let sender = Sender { socket, outbox, replies: replies_waiting, ours: &ours, ids: &ids, writer: Writer::new() };
+
+        let working = async {
+            if facts.send(Fact::LinkUp(effects)).await.is_err() {
+                return LinkError::Stopped;
+            }
+            let reading = reader.run();
+            tokio::pin!(reading);
+            tokio::select! {
+                ended = &mut reading => ended,
+                sent = sender.run(stop) => match sent {
+                    // The server answers our footer with its own.
+                    Ok(()) => {
+                        reading.await;
+                        LinkError::Stopped
+                    }
+                    Err(error) => timeout(LAST_WORDS, reading).await.unwrap_or(LinkError::Io(error)),
+                },
+            }
+        };
+        let overdue = async {
+            stop.cancelled().await;
+            sleep(settings.goodbye).await;
+        };
+        tokio::select! {
+            ended = working => if stop.is_cancelled() { LinkError::Stopped } else { ended },
+            () = overdue => {
+                warn!(server = settings.server, "the server took too long to say goodbye");
+                LinkError::Stopped
+            }
+        }
+    }
+}
+
+/// Tries every address of the server, in order; the last error stands for all.
+async fn connect(settings: &Settings) -> Result<TcpStream, LinkError> {
+    let server = &settings.server;
+    let found = timeout(settings.connect_timeout, lookup_host(server)).await.unwrap_or_else(|late| Err(late.into()));
+    let addresses = found.map_err(|source| LinkError::Lookup { server: server.clone(), source })?;
+    let mut failure = LinkError::NoAddress { server: server.clone() };
+    for address in addresses {
+        let connected = timeout(settings.connect_timeout, TcpStream::connect(address)).await;
+        match connected.unwrap_or_else(|late| Err(late.into())) {
+            Ok(socket) => return Ok(socket),
+            Err(source) => failure = LinkError::Connect { address: address.to_string(), source },
+        }
+    }
+    Err(failure)
+}
+
+async fn shake_hands(settings: &Settings, door: Door<TcpStream>) -> Result<Door<TcpStream>, LinkError> {
+    let header = StreamHeader { to: Some(settings.domain.as_str().into()), ..StreamHeader::default() };
+    // Who waits for us does so with a clock of its own.
+    let patience = Duration::from_secs(24 * 60 * 60);
+    let timeouts = Timeouts { read_timeout: patience, response_timeout: patience };
+    let opening = initiate_stream(door, ns::COMPONENT, header, timeouts).await;
+    let mut opened = opening.map_err(|source| LinkError::NoComponent { source })?;
+    let id = opened.take_header().id;
+    let mut stream: XmlStream<_, Element> = opened.skip_features();
+    // A server that does not know us says so at once, with no id to answer to.
+    if let Some(id) = id {
+        let handshake = Handshake::from_stream_id_and_password(id.into_owned(), settings.secret.reveal());
+        // Where this fails, the server may still have said why.
+        let _ = SinkExt::<&Element>::send(&mut stream, &handshake.into()).await;
+    }
+    match stream.next().await {
+        Some(Ok(element)) => match stream_error(&element) {
+            Some(error) => Err(LinkError::Refused(refusal(&error, &settings.domain))),
+            None if element.is("handshake", ns::COMPONENT) => Ok(stream.into_inner()),
+            None => Err(LinkError::Unexpected("it does not take the handshake")),
+        },
+        Some(Err(ReadError::HardError(source))) => Err(LinkError::NoComponent { source }),
+        Some(Err(ReadError::StreamFooterReceived)) | None => Err(LinkError::Closed),
+        Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_))) => {
+            Err(LinkError::Unexpected("it is not what a handshake is answered with"))
+        }
+    }
+}
+
+/// What an administrator can do about a refusal (XEP-0114 section 3, RFC 6120 section 4.9.3).
+fn refusal(error: &StreamError, domain: &str) -> String {
+    let advice = match error.condition.as_str() {
+        "not-authorized" => format!(
+            "the server refused the secret for component {domain}: \
+             [xmpp] secret must be the one in the server's configuration (ejabberd also: it does not know the domain)"
+        ),
+        "host-unknown" => format!(
+            "the server does not know the component {domain}: \
+             add it to the server's configuration, or correct [xmpp] domain"
+        ),
+        "conflict" => format!(
+            "the server has a component {domain} already: only one daemon can serve a domain, so stop the other one"
+        ),
+        other => format!("the server refused component {domain}: {other}"),
+    };
+    match &error.text {
+        Some(text) => format!("{advice}; it says: {text:?}"),
+        None => advice,
+    }
+}
+
+/// Reads what the server sends, and says what it means.
+struct Reader<'a> {
+    settings: &'a Settings,
+    door: Door<OwnedReadHalf>,
+    ours: &'a Ours,
+    ids: &'a Ids,
+    engine: &'a Handle,
+    facts: &'a mpsc::Sender<Fact>,
+    replies: mpsc::Sender<Element>,
+    drops: Drops,
+}
+
+impl Reader<'_> {
+    async fn run(mut self) -> LinkError {
+        match self.read().await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn read(&mut self) -> Result<std::convert::Infallible, LinkError> {
+        let Settings { ping_after, ping_timeout, .. } = *self.settings;
+        let mut due = Instant::now() + ping_after;
+        let mut pinged = false;
+        loop {
+            while let Some(piece) = self.door.next_piece()? {
+                self.take(piece).await?;
+            }
+            tokio::select! {
+                // What has come while we were held up counts.
+                biased;
+                read = self.door.fill() => {
+                    if read? == 0 {
+                        return Err(LinkError::Cut);
+                    }
+                    (due, pinged) = (Instant::now() + ping_after, false);
+                }
+                () = sleep_until(due) => {
+                    if pinged {
+                        return Err(LinkError::Silent(ping_timeout));
+                    }
+                    // Where there is no room for it, the server takes nothing from us, and is silent too.
+                    let _ = self.replies.try_send(ping(&self.ids.alive, self.ours));
+                    (due, pinged) = (Instant::now() + ping_timeout, true);
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
+        match piece {
+            Piece::Stanza => match parse(self.door.gate().bytes()) {
+                Ok(stanza) => self.mind(decode(&stanza, self.ours)).await,
+                Err(_) => self.dropped(self.door.gate().sender(), "not-well-formed").await,
+            },
+            Piece::Dropped(reason) => self.dropped(self.door.gate().sender(), reason).await,
+            Piece::Footer => Err(LinkError::Closed),
+            // There is one header to a stream, and the handshake took it.
+            Piece::Header => Ok(()),
+        }
+    }
+
+    async fn mind(&mut self, meaning: Meaning) -> Result<(), LinkError> {
+        match meaning {
+            Meaning::Input(Input::Dropped { from, reason }) => self.dropped(from, reason).await,
+            Meaning::Input(input) => self.tell(Fact::Input(input)).await,
+            Meaning::Edit(edit) => self.tell(Fact::Edit(edit)).await,
+            Meaning::Request(request) => {
+                let from = request.from.to_bare();
+                let reply = iq::answer(request, |name| self.engine.read(|desk| desk.queue_named(name).is_some()));
+                if self.replies.try_send(reply).is_ok() {
+                    return Ok(());
+                }
+                self.name(from.as_str(), "reply-not-sent");
+                self.tell(Fact::Input(Input::Dropped { from: None, reason: "reply-not-sent" })).await
+            }
+            Meaning::Answer(id) if id == self.ids.mark => self.tell(Fact::Input(Input::SweepAnswered)).await,
+            Meaning::Answer(_) | Meaning::Nothing => Ok(()),
+            Meaning::StreamError(error) => Err(LinkError::Ended(words(&error))),
+        }
+    }
+
+    /// Names the sender now and then, and has what was dropped counted and its sender asked again.
+    async fn dropped(&mut self, from: Option<BareJid>, reason: &'static str) -> Result<(), LinkError> {
+        self.name(from.as_ref().map_or("?", BareJid::as_str), reason);
+        self.tell(Fact::Input(Input::Dropped { from, reason })).await
+    }
+
+    fn name(&mut self, from: &str, reason: &'static str) {
+        if self.drops.is_news(from, Instant::now()) {
+            warn!(from, reason, "stanza dropped; more from this sender are counted, not logged, for a minute");
+        }
+    }
+
+    /// Waits while the engine has enough to do.
+    async fn tell(&self, fact: Fact) -> Result<(), LinkError> {
+        self.facts.send(fact).await.map_err(|_| LinkError::Stopped)
+    }
+}
+
+fn words(error: &StreamError) -> String {
+    let StreamError { condition, text } = error;
+    text.as_ref().map_or_else(|| condition.clone(), |text| format!("{condition}: {text:?}"))
+}
+
+/// Sends what the engine wants sent, and replies.
+struct Sender<'a> {
+    socket: OwnedWriteHalf,
+    outbox: mpsc::Receiver<Effect>,
+    replies: mpsc::Receiver<Element>,
+    ours: &'a Ours,
+    ids: &'a Ids,
+    writer: Writer,
+}
+
+impl Sender<'_> {
+    /// Until `stop`: then what waits is sent, and the stream closed.
+    async fn run(mut self, stop: &CancellationToken) -> io::Result<()> {
+        let mut has_outbox = true;
+        loop {
+            tokio::select! {
+                Some(reply) = self.replies.recv() => self.put(&reply),
+                effect = self.outbox.recv(), if has_outbox => match effect {
+                    Some(effect) => self.put(&encode(&effect, self.ours, self.ids)),
+                    None => has_outbox = false,
+                },
+                () = stop.cancelled() => break,
+            }
+            self.put_waiting();
+            self.write().await?;
+        }
+        self.outbox.close();
+        loop {
+            self.put_waiting();
+            if self.writer.bytes().is_empty() {
+                break;
+            }
+            self.write().await?;
+        }
+        self.writer.put_raw(FOOTER);
+        self.write().await?;
+        self.socket.shutdown().await
+    }
+
+    /// What can be written in the same go.
+    fn put_waiting(&mut self) {
+        while self.writer.bytes().len() < WRITE_MOST {
+            // In turn: who asks much does not hold up what the engine has to say.
+            let (reply, effect) = (self.replies.try_recv(), self.outbox.try_recv());
+            if reply.is_err() && effect.is_err() {
+                break;
+            }
+            reply.into_iter().for_each(|reply| self.put(&reply));
+            effect.into_iter().for_each(|effect| self.put(&encode(&effect, self.ours, self.ids)));
+        }
+    }
+
+    fn put(&mut self, stanza: &Element) {
+        if let Err(error) = self.writer.put(stanza) {
+            error!(%error, "a stanza of our own can not be written");
+        }
+    }
+
+    async fn write(&mut self) -> io::Result<()> {
+        self.socket.write_all(self.writer.bytes()).await?;
+        self.writer.clear();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let check = |condition: &str, text: Option<&str>, expected: &str| {
+            let error = StreamError { condition: condition.into(), text: text.map(Into::into) };
+            let refusal = refusal(&error, "queues.localhost");
+            assert!(refusal.contains(expected) && refusal.contains("queues.localhost"), "{refusal}");
+        };
+        check("not-authorized", None, "refused the secret");
+        check("host-unknown", None, "does not know");
+        check("conflict", None, "already");
+        check("policy-violation", Some("no"), "policy-violation; it says: \"no\"");
+    }
+}

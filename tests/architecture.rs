@@ -1,0 +1,160 @@
+//! Who may name whom: reads the source, and fails when a boundary of the architecture is crossed.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Every source file, as a path below `src`, with its text without comments and tests.
+fn sources() -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    walk(&top, &mut paths);
+    paths.sort();
+    assert!(paths.len() > 30, "the source is where this test looks for it");
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: Vec<_> = shipped.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        (path.strip_prefix(&top).unwrap().to_str().unwrap().to_owned(), code.join("\n"))
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Whether `code` names `word` as a path: `word::`, or `use word`.
+fn names(code: &str, word: &str) -> bool {
+    let is_start = |at: usize| {
+        let before = code[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+    };
+    let is_end = |at: usize| {
+        let rest = &code[at + word.len()..];
+        rest.starts_with("::") || rest.starts_with(';') || rest.starts_with(" as ")
+    };
+    code.match_indices(word).any(|(at, _)| is_start(at) && is_end(at))
+}
+
+/// The modules of the crate that `code` names: `crate::x`, also as `crate::{x, y::z}`.
+fn modules_named(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+        let Some(list) = rest.strip_prefix('{') else {
+            found.insert(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut item = String::new();
+        for c in list.chars() {
+            match c {
+                '}' if depth == 0 => break,
+                '{' => depth += 1,
+                '}' => depth -= 1,
+                ',' if depth == 0 => {
+                    found.insert(word(item.trim()));
+                    item.clear();
+                    continue;
+                }
+                _ => {}
+            }
+            item.push(c);
+        }
+        found.insert(word(item.trim()));
+    }
+    found.remove("");
+    found
+}
+
+fn check(what: &str, crossings: &[String]) {
+    assert!(crossings.is_empty(), "{what}:\n  {}", crossings.join("\n  "));
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let forbidden =
+        ["tokio", "serde", "serde_json", "tracing", "std::fs", "std::net", "std::io", "SystemTime", "async"];
+    let mut crossings = Vec::new();
+    for (file, code) in sources().iter().filter(|(file, _)| file.starts_with("domain/")) {
+        let words = forbidden.iter().filter(|word| names(code, word) || code.contains("async fn"));
+        crossings.extend(words.map(|word| format!("{file} names {word}")));
+        crossings.extend(code.contains("::now()").then(|| format!("{file} reads a clock")));
+        let others = modules_named(code).into_iter().filter(|module| module != "domain");
+        crossings.extend(others.map(|module| format!("{file} names crate::{module}")));
+    }
+    check("the domain names nothing but itself", &crossings);
+}
+
+#[test]
+fn adapters_do_not_know_each_other() {
+    let adapters = ["xmpp", "http", "store"];
+    let mut crossings = Vec::new();
+    for (file, code) in &sources() {
+        let Some(own) = adapters.iter().find(|adapter| file.starts_with(&format!("{adapter}/"))) else { continue };
+        let outer = ["app", "cli", "lifecycle"];
+        let named = modules_named(code);
+        let strangers = adapters.iter().chain(&outer).filter(|other| *other != own && named.contains(**other));
+        crossings.extend(strangers.map(|other| format!("{file} names crate::{other}")));
+    }
+    check("xmpp, http and store never name each other, nor what is built from them", &crossings);
+}
+
+#[test]
+fn libraries_stay_in_their_rooms() {
+    let rooms = [
+        ("tokio_xmpp", "xmpp/"),
+        ("xmpp_parsers", "xmpp/"),
+        ("minidom", "xmpp/"),
+        ("xso", "xmpp/"),
+        ("axum", "http/"),
+        ("axum_server", "http/"),
+        ("rustls", "http/"),
+        ("rcgen", "http/"),
+        ("sled", "store/sled.rs"),
+        ("clap", "cli/"),
+        ("indicatif", "cli/"),
+        ("argon2", "password.rs"),
+    ];
+    let mut crossings = Vec::new();
+    for (file, code) in &sources() {
+        let elsewhere = rooms.iter().filter(|(library, room)| !file.starts_with(room) && names(code, library));
+        // A module of ours may have the library's name: `store::sled`, `pub mod sled`.
+        let own = |library: &str| library == "sled" && file == "store/mod.rs";
+        let main = |library: &str| library == "clap" && file == "main.rs";
+        let strangers = elsewhere.filter(|(library, _)| !own(library) && !main(library));
+        crossings.extend(strangers.map(|(library, room)| format!("{file} names {library}, which belongs to {room}")));
+    }
+    check("each library is named in one room only", &crossings);
+}
+
+#[test]
+fn only_the_composition_root_names_all_adapters() {
+    let mut crossings = Vec::new();
+    for (file, code) in &sources() {
+        let named = modules_named(code);
+        let all = ["xmpp", "http", "store"].iter().all(|adapter| named.contains(*adapter));
+        crossings.extend((all && file != "app.rs").then(|| file.clone()));
+    }
+    check("app.rs alone names all adapters", &crossings);
+}
+
+#[test]
+fn the_test_sees_a_crossing() {
+    assert!(names("use tokio::sync;", "tokio") && names("let x = tokio::spawn(y)", "tokio"));
+    assert!(
+        !names("use tokio_xmpp::x;", "tokio") && !names("my_tokio::x", "tokio") && !names("not a tokio here", "tokio")
+    );
+    let named = modules_named("use crate::{http::{a, b}, store};\nlet x = crate::xmpp::run();");
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["http", "store", "xmpp"]);
+}

@@ -1,0 +1,472 @@
+//! For any sequence of edits, facts and moments: what the desk answers, and what it has told everybody, is what a computation
+//! from scratch says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use proptest::{prelude::*, test_runner::TestCaseError};
+use rosterd::domain::{
+    AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, Published,
+    QueueFields, QueueId, Seen, Show, UserFields, UserId,
+};
+
+const USERS: usize = 4;
+const QUEUES: usize = 3;
+const FOLLOWERS: usize = 3;
+const RESOURCES: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Assign(usize, usize),
+    Unassign(usize, usize),
+    Enable(usize, usize, bool),
+    RenameQueue(usize),
+    RecreateQueue(usize),
+    MoveUser(usize),
+    Follow(usize, usize),
+    Unfollow(usize, usize),
+    LinkUp,
+    LinkDown,
+    Seen(usize, usize, Show, i8),
+    Gone(usize, Option<usize>),
+    Approved(usize),
+    Refused(usize),
+    Probed(usize, usize),
+    Dropped(usize),
+    SweepAnswered,
+    Wait(u64),
+    Drain(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let user = 0..USERS;
+    let queue = 0..QUEUES;
+    let follower = 0..FOLLOWERS;
+    let show = prop::sample::select(&Show::ALL[..5]);
+    let step = prop_oneof![
+        4 => (user.clone(), queue.clone()).prop_map(|(u, q)| Step::Assign(u, q)),
+        1 => (user.clone(), queue.clone()).prop_map(|(u, q)| Step::Unassign(u, q)),
+        3 => (user.clone(), queue.clone(), any::<bool>()).prop_map(|(u, q, e)| Step::Enable(u, q, e)),
+        1 => queue.clone().prop_map(Step::RenameQueue),
+        1 => queue.clone().prop_map(Step::RecreateQueue),
+        1 => user.clone().prop_map(Step::MoveUser),
+        3 => (queue.clone(), follower.clone()).prop_map(|(q, f)| Step::Follow(q, f)),
+        1 => (queue.clone(), follower.clone()).prop_map(|(q, f)| Step::Unfollow(q, f)),
+        2 => Just(Step::LinkUp),
+        1 => Just(Step::LinkDown),
+        8 => (user.clone(), 0..RESOURCES, show, prop::sample::select(vec![0_i8, 5, -1]))
+            .prop_map(|(u, r, s, p)| Step::Seen(u, r, s, p)),
+        3 => (user.clone(), prop::option::of(0..RESOURCES)).prop_map(|(u, r)| Step::Gone(u, r)),
+        1 => user.clone().prop_map(Step::Approved),
+        1 => user.clone().prop_map(Step::Refused),
+        2 => (queue, follower).prop_map(|(q, f)| Step::Probed(q, f)),
+        1 => user.prop_map(Step::Dropped),
+        2 => Just(Step::SweepAnswered),
+        3 => (0_u64..3_000).prop_map(Step::Wait),
+        4 => (1_usize..40).prop_map(Step::Drain),
+    ];
+    prop::collection::vec(step, 1..120)
+}
+
+/// The world as a simple mind keeps it: everything in plain maps, everything computed anew.
+struct Model {
+    desk: Desk,
+    now: Instant,
+    merge: Merge,
+    account: AccountId,
+    users: Vec<(UserId, BareJid)>,
+    queues: Vec<(QueueId, Name)>,
+    renames: usize,
+    /// By queue and user: enabled.
+    assigned: BTreeMap<(usize, usize), bool>,
+    followers: BTreeSet<(usize, usize)>,
+    linked: bool,
+    /// By user: resources, oldest first.
+    seen: BTreeMap<usize, Vec<(usize, Show, i8)>>,
+    /// What arrived at the followers on this link, by the queue's JID.
+    arrived: BTreeMap<(Name, BareJid), Published>,
+    /// Whose presence we asked for and did not give up.
+    watched: BTreeSet<BareJid>,
+    /// Who was asked anything on this link.
+    asked: BTreeSet<BareJid>,
+}
+
+fn follower(number: usize) -> BareJid {
+    BareJid::parse(&format!("visitor{number}@example.org")).unwrap()
+}
+
+impl Model {
+    fn new(merge: Merge) -> Self {
+        let now = Instant::now();
+        let policy = Policy {
+            precedence: Precedence::default(),
+            merge,
+            domain: "queues.example.org".into(),
+            user_domain: "example.org".into(),
+            watcher: Name::parse("staffing", 60).unwrap(),
+            sweep_rate: 200,
+            sweep_quiet: Duration::from_secs(1),
+            ask_again: Duration::from_secs(86_400),
+            session_idle: 3_600,
+        };
+        let mut model = Self {
+            desk: Desk::new(policy, now),
+            now,
+            merge,
+            account: AccountId::new(1).unwrap(),
+            users: Vec::new(),
+            queues: Vec::new(),
+            renames: 0,
+            assigned: BTreeMap::new(),
+            followers: BTreeSet::new(),
+            linked: false,
+            seen: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+            watched: BTreeSet::new(),
+            asked: BTreeSet::new(),
+        };
+        let name = |text: &str| Name::parse(text, 40).unwrap();
+        model.edit(Edit::AddAccount { name: name("acme"), password_hash: "x".into() });
+        for number in 0..USERS {
+            let (name, fields) = (name(&format!("user{number}")), UserFields::default());
+            let Outcome::User(id) = model.edit(Edit::CreateUser { account: model.account, name, fields }) else {
+                panic!("a user is made")
+            };
+            model.users.push((id, BareJid::parse(&format!("user{number}@example.org")).unwrap()));
+        }
+        for number in 0..QUEUES {
+            let name = name(&format!("queue{number}"));
+            let queue = model.create_queue(&name);
+            model.queues.push((queue, name));
+        }
+        model
+    }
+
+    fn create_queue(&mut self, name: &Name) -> QueueId {
+        let (account, name) = (self.account, name.clone());
+        let Outcome::Queue(id) = self.edit(Edit::CreateQueue { account, name, fields: QueueFields::default() }) else {
+            panic!("a queue is made")
+        };
+        id
+    }
+
+    fn edit(&mut self, edit: Edit) -> Outcome {
+        let plan = self.desk.plan(&edit).unwrap_or_else(|refusal| panic!("{edit:?}: {refusal}"));
+        self.desk.commit(plan.change);
+        plan.outcome
+    }
+
+    fn input(&mut self, input: Input) {
+        self.desk.apply(input, self.now);
+    }
+
+    fn is_assigned(&self, user: usize) -> bool {
+        self.assigned.keys().any(|(_, assigned)| *assigned == user)
+    }
+
+    fn user_show(&self, user: usize) -> Show {
+        let counting: Vec<_> =
+            self.seen.get(&user).into_iter().flatten().filter(|(_, _, priority)| *priority >= 0).collect();
+        let chosen = match self.merge {
+            Merge::MostAvailable => counting.iter().map(|(_, show, _)| *show).min(),
+            Merge::LeastAvailable => counting.iter().map(|(_, show, _)| *show).max(),
+            Merge::HighestPriority => {
+                let most = counting.iter().map(|(_, _, priority)| *priority).max();
+                counting.iter().rev().find(|(_, _, priority)| Some(*priority) == most).map(|(_, show, _)| *show)
+            }
+        };
+        chosen.unwrap_or(Show::Unavailable)
+    }
+
+    fn published(&self, queue: usize) -> Published {
+        let enabled = self.assigned.iter().filter(|((assigned, _), enabled)| *assigned == queue && **enabled);
+        let shows: Vec<_> = enabled.map(|((_, user), _)| self.user_show(*user)).collect();
+        let count = |wanted: &[Show]| u32::try_from(shows.iter().filter(|show| wanted.contains(show)).count()).unwrap();
+        Published {
+            show: shows.iter().min().copied().unwrap_or(Show::Unavailable),
+            ready: count(&[Show::Chat, Show::Available]),
+            enabled: count(&Show::ALL),
+        }
+    }
+
+    fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
+        let account = self.account;
+        match step {
+            Step::Assign(u, q) => {
+                self.edit(Edit::Assign { account, queue: self.queues[q].0, user: self.users[u].0 });
+                self.assigned.entry((q, u)).or_insert(true);
+            }
+            Step::Unassign(u, q) => {
+                let edit = Edit::Unassign { account, queue: self.queues[q].0, user: self.users[u].0 };
+                prop_assert_eq!(self.desk.plan(&edit).is_ok(), self.assigned.contains_key(&(q, u)));
+                if self.assigned.remove(&(q, u)).is_some() {
+                    self.edit(edit);
+                    self.forget_unassigned();
+                }
+            }
+            Step::Enable(u, q, enabled) => {
+                let (queue, user, enabled) = (self.queues[q].0, self.users[u].0, Some(enabled));
+                let edit = Edit::Enable { account, queue, user, enabled };
+                prop_assert_eq!(self.desk.plan(&edit).is_ok(), self.assigned.contains_key(&(q, u)));
+                if self.assigned.contains_key(&(q, u)) {
+                    self.edit(edit);
+                    self.assigned.insert((q, u), enabled == Some(true));
+                }
+            }
+            Step::RenameQueue(q) => {
+                self.renames += 1;
+                let name = Name::parse(&format!("queue{q}-{}", self.renames), 60).unwrap();
+                let fields = QueueFields { name: Some(name.clone()), ..QueueFields::default() };
+                self.edit(Edit::UpdateQueue { account, queue: self.queues[q].0, fields });
+                self.queues[q].1 = name;
+                self.followers.retain(|(queue, _)| *queue != q);
+            }
+            Step::RecreateQueue(q) => {
+                let name = self.queues[q].1.clone();
+                self.edit(Edit::DeleteQueue { account, queue: self.queues[q].0 });
+                let before = self.queues[q].0;
+                self.queues[q].0 = self.create_queue(&name);
+                prop_assert!(self.queues[q].0 > before, "numbers are never used again");
+                self.assigned.retain(|(queue, _), _| *queue != q);
+                self.followers.retain(|(queue, _)| *queue != q);
+                self.forget_unassigned();
+            }
+            Step::MoveUser(u) => {
+                self.renames += 1;
+                let jid = BareJid::parse(&format!("user{u}-{}@example.org", self.renames)).unwrap();
+                let fields = UserFields { jid: Some(jid.clone()), ..UserFields::default() };
+                self.edit(Edit::UpdateUser { account, user: self.users[u].0, fields });
+                self.users[u].1 = jid;
+                self.seen.remove(&u);
+            }
+            Step::Follow(q, f) => {
+                self.edit(Edit::Follow { queue: self.queues[q].1.clone(), jid: follower(f) });
+                self.followers.insert((q, f));
+            }
+            Step::Unfollow(q, f) => {
+                self.edit(Edit::Unfollow { queue: self.queues[q].1.clone(), jid: follower(f) });
+                self.followers.remove(&(q, f));
+            }
+            Step::LinkUp => {
+                self.input(Input::LinkUp);
+                self.linked = true;
+                self.seen.clear();
+                self.arrived.clear();
+                self.asked.clear();
+            }
+            Step::LinkDown => {
+                self.input(Input::LinkDown { why: "test".to_owned() });
+                self.linked = false;
+                self.seen.clear();
+            }
+            Step::Seen(u, r, show, priority) if self.linked => {
+                let seen = Seen { show, priority, status: None, known_show: true };
+                self.input(Input::Seen { user: self.users[u].1.clone(), resource: format!("r{r}").into(), seen });
+                if self.is_assigned(u) {
+                    let resources = self.seen.entry(u).or_default();
+                    resources.retain(|(resource, _, _)| *resource != r);
+                    resources.push((r, show, priority));
+                }
+            }
+            Step::Gone(u, resource) if self.linked => {
+                let name = resource.map(|r| format!("r{r}").into());
+                self.input(Input::Gone { user: self.users[u].1.clone(), resource: name });
+                let resources = self.seen.entry(u).or_default();
+                resources.retain(|(known, _, _)| resource.is_some_and(|gone| gone != *known));
+            }
+            Step::Approved(u) if self.linked => self.input(Input::Approved { user: self.users[u].1.clone() }),
+            Step::Refused(u) if self.linked => {
+                self.input(Input::Refused { user: self.users[u].1.clone() });
+                self.seen.remove(&u);
+            }
+            Step::Probed(q, f) if self.linked => {
+                self.input(Input::Probed { queue: self.queues[q].1.clone(), from: follower(f) });
+            }
+            Step::Dropped(u) if self.linked => {
+                self.input(Input::Dropped { from: Some(self.users[u].1.clone()), reason: "test" });
+            }
+            Step::SweepAnswered if self.linked => self.input(Input::SweepAnswered),
+            Step::Seen(..) | Step::Gone(..) | Step::Approved(_) | Step::Refused(_) => {}
+            Step::Probed(..) | Step::Dropped(_) | Step::SweepAnswered => {}
+            Step::Wait(millis) => {
+                self.now += Duration::from_millis(millis);
+                self.desk.tick(self.now);
+            }
+            Step::Drain(room) => {
+                self.drain(room)?;
+            }
+        }
+        self.answers_are_true()
+    }
+
+    fn forget_unassigned(&mut self) {
+        let gone: Vec<_> = (0..USERS).filter(|user| !self.is_assigned(*user)).collect();
+        gone.iter().for_each(|user| drop(self.seen.remove(user)));
+    }
+
+    fn answers_are_true(&self) -> Result<(), TestCaseError> {
+        for (number, (id, name)) in self.queues.iter().enumerate() {
+            let view = self.desk.queue_by_name(name).unwrap();
+            prop_assert_eq!(view.queue.id, *id);
+            prop_assert_eq!(view.published, self.published(number), "{}", name);
+        }
+        let books = self.desk.books(self.account);
+        for (number, (id, jid)) in self.users.iter().enumerate() {
+            prop_assert_eq!(books.user(*id).unwrap().show, self.user_show(number), "{}", jid);
+            prop_assert_eq!(self.desk.user_at(jid), Some(*id));
+        }
+        Ok(())
+    }
+
+    /// Takes out what is to be sent, and plays the server that delivers it.
+    fn drain(&mut self, room: usize) -> Result<usize, TestCaseError> {
+        let effects = self.desk.outgoing(room, self.now);
+        prop_assert!(effects.len() <= room);
+        prop_assert!(self.linked || effects.is_empty(), "nothing is sent without a link");
+        let count = effects.len();
+        for effect in effects {
+            match effect {
+                Effect::Tell { queue, to, published } => {
+                    let follows = |(q, f): &&(usize, usize)| self.queues[*q].1 == queue && follower(*f) == to;
+                    let truth = self.followers.iter().find(follows).map(|(q, _)| self.published(*q));
+                    if let Some(truth) = truth {
+                        prop_assert_eq!(published, truth);
+                        prop_assert_eq!(self.desk.link(), LinkPhase::Up, "nobody is told before everybody was heard");
+                    } else {
+                        prop_assert_eq!(published, Published::CLOSED);
+                    }
+                    self.arrived.insert((queue, to), published);
+                }
+                Effect::Ask { user } => {
+                    self.asked.insert(user.clone());
+                    self.watched.insert(user);
+                }
+                Effect::Leave { user } => {
+                    self.watched.remove(&user);
+                }
+                Effect::Probe { user } => {
+                    self.asked.insert(user);
+                }
+                Effect::Mark | Effect::Approve { .. } | Effect::Deny { .. } => {}
+            }
+        }
+        Ok(count)
+    }
+
+    /// Lets time pass until nothing is left to do.
+    fn settle(&mut self) -> Result<(), TestCaseError> {
+        for _ in 0..200 {
+            while self.drain(usize::MAX)? > 0 {}
+            self.input(Input::SweepAnswered);
+            self.now += Duration::from_millis(100);
+            self.desk.tick(self.now);
+            if self.desk.link() == LinkPhase::Up
+                && self.desk.next_deadline().is_none()
+                && !self.desk.has_outgoing(self.now)
+            {
+                return Ok(());
+            }
+        }
+        Err(TestCaseError::fail("the desk does not come to rest"))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn told_is_what_a_computation_from_scratch_says(
+        steps in steps(),
+        merge in prop::sample::select(Merge::ALL.to_vec()),
+    ) {
+        let mut model = Model::new(merge);
+        for step in steps {
+            model.step(step)?;
+        }
+        if !model.linked {
+            model.step(Step::LinkUp)?;
+        }
+        model.settle()?;
+        model.answers_are_true()?;
+        for (q, f) in &model.followers {
+            let key = (model.queues[*q].1.clone(), follower(*f));
+            prop_assert_eq!(model.arrived.get(&key), Some(&model.published(*q)), "{:?}", key);
+        }
+        for (number, (_, jid)) in model.users.iter().enumerate() {
+            if model.is_assigned(number) {
+                prop_assert!(model.asked.contains(jid), "{} was never asked on this link", jid);
+            } else {
+                prop_assert!(!model.watched.contains(jid), "{} is still watched", jid);
+            }
+        }
+    }
+
+    #[test]
+    fn repeats_are_silent(steps in steps(), u in 0..USERS, show in prop::sample::select(&Show::ALL[..5])) {
+        let mut model = Model::new(Merge::MostAvailable);
+        for step in steps {
+            model.step(step)?;
+        }
+        model.step(Step::LinkUp)?;
+        model.step(Step::Seen(u, 0, show, 0))?;
+        model.settle()?;
+        let seen = Seen { show, priority: 0, status: None, known_show: true };
+        let again = Input::Seen { user: model.users[u].1.clone(), resource: "r0".into(), seen };
+        let stranger = !model.is_assigned(u);
+        prop_assert_eq!(model.desk.apply(again, model.now), []);
+        prop_assert_eq!(model.desk.outgoing(usize::MAX, model.now + Duration::from_secs(1)).is_empty() || stranger, true);
+    }
+
+    #[test]
+    fn a_suspended_operator_never_counts(steps in steps(), shows in prop::collection::vec(prop::sample::select(&Show::ALL[..5]), 1..6)) {
+        let mut model = Model::new(Merge::MostAvailable);
+        for step in steps {
+            model.step(step)?;
+        }
+        model.step(Step::LinkUp)?;
+        for user in 0..USERS {
+            model.step(Step::Assign(user, 0))?;
+            model.step(Step::Enable(user, 0, false))?;
+        }
+        for (number, show) in shows.into_iter().enumerate() {
+            model.step(Step::Seen(number % USERS, number % RESOURCES, show, 0))?;
+            let told = model.desk.queue_by_name(&model.queues[0].1).unwrap().published;
+            prop_assert_eq!(told, Published { show: Show::Unavailable, ready: 0, enabled: 0 });
+        }
+    }
+
+    #[test]
+    fn what_is_kept_makes_the_same_desk(steps in steps()) {
+        let mut model = Model::new(Merge::MostAvailable);
+        for step in steps {
+            model.step(step)?;
+        }
+        let records = model.desk.records();
+        let restored = Desk::restore(model.desk.policy().clone(), records.clone(), model.now);
+        let restored = restored.map_err(|error| TestCaseError::fail(error.to_string()))?;
+        prop_assert_eq!(restored.records(), records);
+        prop_assert!(!restored.has_outgoing(model.now));
+    }
+
+    #[test]
+    fn closing_leaves_everybody_told(steps in steps()) {
+        let mut model = Model::new(Merge::MostAvailable);
+        for step in steps {
+            model.step(step)?;
+        }
+        model.step(Step::LinkUp)?;
+        model.settle()?;
+        model.input(Input::Closing);
+        let effects = model.desk.outgoing(usize::MAX, model.now);
+        let open: Vec<_> = model.arrived.iter().filter(|((queue, to), _)| {
+            model.followers.iter().any(|(q, f)| model.queues[*q].1 == *queue && follower(*f) == *to)
+        }).filter(|(_, published)| **published != Published::CLOSED).collect();
+        for ((queue, to), _) in &open {
+            let close = Effect::Tell { queue: queue.clone(), to: to.clone(), published: Published::CLOSED };
+            prop_assert!(effects.contains(&close), "{} is not told that {} is closed", to, queue);
+        }
+        prop_assert_eq!(effects.len(), open.len());
+    }
+}

@@ -1,0 +1,429 @@
+//! Cuts the power: what was acknowledged is there afterwards, and what was not is there as a whole or not at all.
+//!
+//! The store lies on ext4 on a loop device, whose image lies in memory. A writer in a process of its own is stopped, its acknowledgements
+//! are collected, and the image is copied: the copy holds what the file system has sent to the device, and nothing of what the
+//! kernel kept for later. The copy is mounted as a machine would after the power came back, and every record is compared.
+//! This finds every missing sync; it does not tear sectors.
+//!
+//! Needs root and loop devices, and says so in a line that begins with `SKIPPED` where it has to do without.
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    io::{self, Read, Write as _},
+    path::{Path, PathBuf},
+    process::{self, Child, ChildStderr, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use rosterd::{
+    domain::{AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Subscriber, UserId, Write},
+    store::{SledStore, Store},
+};
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    process::{Pid, Signal, WaitOptions, kill_process, waitpid},
+};
+use tempfile::TempDir;
+
+const SEED: u64 = 0x0f_2026;
+const IMAGE_BYTES: u64 = 48 << 20;
+/// Nothing here takes a fraction of it; what does has hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn on_a_growing_store() {
+    let Some(disks) = Disks::try_new() else { return };
+    let mut report = Report::default();
+    for round in 0..2 {
+        let job = Job { kind: Kind::Small, seed: SEED + round };
+        let disk = disks.mount(&disks.new_image("disk"));
+        let mut chance = Chance(job.seed);
+        let mut writer = Writer::start(job, &disk.state());
+        let mut expected = Expected::new(job);
+        for _ in 0..20 {
+            writer.await_lines(1 + chance.below(60));
+            expected.check(&disks, &disk, &mut writer, &mut report);
+        }
+    }
+    report.print("a growing store");
+    assert!(report.cuts >= 40 && report.acknowledged > 400);
+}
+
+#[test]
+fn around_the_first_open() {
+    let Some(disks) = Disks::try_new() else { return };
+    let mut report = Report::default();
+    let mut chance = Chance(SEED);
+    for round in 0..24 {
+        let job = Job { kind: Kind::Small, seed: SEED + round };
+        let disk = disks.mount(&disks.new_image("disk"));
+        let mut writer = Writer::start(job, &disk.state());
+        // The first line comes before the store is opened, the second after.
+        writer.await_lines(1 + chance.below(4));
+        chance.while_away(8_000);
+        Expected::new(job).check(&disks, &disk, &mut writer, &mut report);
+    }
+    report.print("the first open");
+    assert_eq!(report.cuts, 24);
+}
+
+#[test]
+fn in_the_middle_of_large_changes() {
+    let Some(disks) = Disks::try_new() else { return };
+    let mut report = Report::default();
+    let job = Job { kind: Kind::Large, seed: SEED };
+    let disk = disks.mount(&disks.new_image("disk"));
+    let mut chance = Chance(job.seed);
+    let mut writer = Writer::start(job, &disk.state());
+    let mut expected = Expected::new(job);
+    for _ in 0..12 {
+        writer.await_lines(1);
+        chance.while_away(300_000);
+        expected.check(&disks, &disk, &mut writer, &mut report);
+    }
+    report.print("large changes");
+    assert_eq!(report.cuts, 12);
+}
+
+/// The writer, when this binary is run as one: says when it begins, when the store is open, and which changes are acknowledged.
+#[test]
+fn writer() {
+    let Ok(job) = env::var("ROSTERD_POWER_CUT") else { return };
+    let (job, state) = job.split_once(' ').unwrap();
+    let job = Job::parse(job);
+    // Nobody may be there any more to end us.
+    thread::spawn(|| {
+        thread::sleep(2 * PATIENCE);
+        process::exit(3);
+    });
+    say("begin");
+    let mut store = SledStore::open(Path::new(state), 0).unwrap();
+    say("open");
+    for number in 0.. {
+        store.commit(&job.change(number)).unwrap();
+        say(&format!("ack {number}"));
+        if number % 50 == 49 {
+            drop(store);
+            store = SledStore::open(Path::new(state), 0).unwrap();
+        }
+    }
+}
+
+/// In one piece, past everything that the test harness does with output.
+fn say(line: &str) {
+    io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// What a writer writes: the same changes for the same job.
+#[derive(Debug, Clone, Copy)]
+struct Job {
+    kind: Kind,
+    seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Small,
+    Large,
+}
+
+impl Job {
+    fn parse(text: &str) -> Self {
+        let (kind, seed) = text.split_once(':').unwrap();
+        Self { kind: if kind == "Large" { Kind::Large } else { Kind::Small }, seed: seed.parse().unwrap() }
+    }
+
+    fn change(self, number: u64) -> Vec<Write> {
+        let mut chance = Chance(self.seed ^ (number + 1) << 20);
+        match self.kind {
+            Kind::Small => (0..=chance.below(12)).map(|_| small(&mut chance)).collect(),
+            Kind::Large => (0..6_000).map(|at| operator(1 + at % 50, 1 + at, &mut chance)).collect(),
+        }
+    }
+}
+
+fn small(chance: &mut Chance) -> Write {
+    let queue = QueueId::new(number(1 + chance.below(60))).unwrap();
+    match chance.below(10) {
+        0 => {
+            // Large ones go past sled's log, to files of their own.
+            let bytes = if chance.below(2) == 0 { 14_000 } else { 10 };
+            Write::Put(Record::Queue(Queue {
+                id: queue,
+                account: AccountId::new(1).unwrap(),
+                name: Name::parse(&format!("queue{queue}"), Name::QUEUE_MOST).unwrap(),
+                email: None,
+                avatar: Some(
+                    char::from(b'a' + u8::try_from(chance.below(26)).unwrap()).to_string().repeat(bytes).into(),
+                ),
+                transcripts: false,
+            }))
+        }
+        1 => Write::Delete(Key::Queue(queue)),
+        2 => {
+            let jid = BareJid::parse(&format!("bob{}@example.org", chance.below(50))).unwrap();
+            Write::Put(Record::Subscriber(Subscriber { queue, jid }))
+        }
+        3 => Write::Put(Record::NextId(number(chance.below(1 << 30)))),
+        _ => operator(u64::from(queue.get()), 1 + chance.below(300), chance),
+    }
+}
+
+fn operator(queue: u64, user: u64, chance: &mut Chance) -> Write {
+    let (queue, user) = (QueueId::new(number(queue)).unwrap(), UserId::new(number(user)).unwrap());
+    match chance.below(4) {
+        0 => Write::Delete(Key::Operator(queue, user)),
+        other => Write::Put(Record::Operator(Operator { queue, user, enabled: other == 1 })),
+    }
+}
+
+fn number(number: u64) -> u32 {
+    u32::try_from(number).unwrap()
+}
+
+/// What has to be there, as far as the acknowledgements go.
+struct Expected {
+    job: Job,
+    changes: u64,
+    records: BTreeMap<Key, Record>,
+}
+
+impl Expected {
+    fn new(job: Job) -> Self {
+        Self { job, changes: 0, records: BTreeMap::new() }
+    }
+
+    /// Cuts the power, and compares what is there then. The writer goes on.
+    fn check(&mut self, disks: &Disks, disk: &Disk, writer: &mut Writer, report: &mut Report) {
+        writer.stop();
+        let copy = disks.copy(disk);
+        while self.changes < writer.acknowledged {
+            self.make_next();
+        }
+        writer.go_on();
+        let disk = disks.mount(&copy);
+        let found = read(disk.state());
+        report.cuts += 1;
+        report.acknowledged += self.changes;
+        if found != self.records.values().cloned().collect::<Vec<_>>() {
+            // The change at hand may be there, but then as a whole.
+            let mut next = Self { records: self.records.clone(), ..*self };
+            next.make_next();
+            assert!(
+                found == next.records.values().cloned().collect::<Vec<_>>(),
+                "{:?}: after {} acknowledged changes there should be {} records, or {} with the next, and there are {}",
+                self.job,
+                self.changes,
+                self.records.len(),
+                next.records.len(),
+                found.len()
+            );
+            report.ahead += 1;
+        }
+    }
+
+    fn make_next(&mut self) {
+        for write in self.job.change(self.changes) {
+            match write {
+                Write::Put(record) => drop(self.records.insert(record.key(), record)),
+                Write::Delete(key) => drop(self.records.remove(&key)),
+            }
+        }
+        self.changes += 1;
+    }
+}
+
+/// Reads a store, and fails when that does not end.
+fn read(state: PathBuf) -> Vec<Record> {
+    let (done, result) = mpsc::sync_channel(1);
+    thread::spawn(move || done.send(SledStore::open(&state, 0).and_then(|mut store| store.load())));
+    result.recv_timeout(PATIENCE).expect("the store opens in time").expect("the store opens")
+}
+
+#[derive(Default)]
+struct Report {
+    cuts: u32,
+    acknowledged: u64,
+    ahead: u32,
+}
+
+impl Report {
+    fn print(&self, what: &str) {
+        let Self { cuts, acknowledged, ahead } = self;
+        let line = format!(
+            "power cut, {what}: {cuts} cuts, {acknowledged} acknowledged changes looked for, 0 lost; {ahead} with one more"
+        );
+        writeln!(io::stdout(), "{line} (seed {SEED:#x})").unwrap();
+    }
+}
+
+/// A writer in a process of its own, which ends with this.
+struct Writer {
+    child: Child,
+    output: ChildStderr,
+    text: Vec<u8>,
+    lines: u64,
+    acknowledged: u64,
+}
+
+impl Writer {
+    fn start(job: Job, state: &Path) -> Self {
+        let mut child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "writer", "--nocapture"])
+            .env("ROSTERD_POWER_CUT", format!("{:?}:{} {}", job.kind, job.seed, state.display()))
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.stderr.take().unwrap();
+        Self { child, output, text: Vec::new(), lines: 0, acknowledged: 0 }
+    }
+
+    fn await_lines(&mut self, count: u64) {
+        let enough = self.lines + count;
+        while self.lines < enough {
+            self.take_output().unwrap();
+        }
+    }
+
+    /// When this returns, nothing of it runs, and all that it has said has been taken in.
+    fn stop(&mut self) {
+        kill_process(self.pid(), Signal::STOP).unwrap();
+        let stopped = waitpid(Some(self.pid()), WaitOptions::UNTRACED).unwrap();
+        assert!(stopped.is_some_and(|(_, status)| status.stopped()), "the writer ended by itself");
+        fcntl_setfl(&self.output, OFlags::NONBLOCK).unwrap();
+        let end = loop {
+            if let Err(error) = self.take_output() {
+                break error;
+            }
+        };
+        assert_eq!(end.kind(), io::ErrorKind::WouldBlock);
+        fcntl_setfl(&self.output, OFlags::empty()).unwrap();
+    }
+
+    fn go_on(&mut self) {
+        kill_process(self.pid(), Signal::CONT).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    fn take_output(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4_096];
+        let count = self.output.read(&mut buffer)?;
+        assert!(count > 0, "the writer ended by itself: {}", String::from_utf8_lossy(&self.text));
+        self.text.extend(&buffer[..count]);
+        while let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+            let line = String::from_utf8(self.text.drain(..=end).collect()).unwrap();
+            match line.trim_end().split_once(' ') {
+                Some(("ack", number)) => self.acknowledged = number.parse::<u64>().unwrap() + 1,
+                Some(_) => panic!("the writer says: {line}"),
+                None => assert!(["begin", "open"].contains(&line.trim_end()), "the writer says: {line}"),
+            }
+            self.lines += 1;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where images of disks lie: in memory.
+struct Disks(TempDir);
+
+impl Disks {
+    fn try_new() -> Option<Self> {
+        let disks = tempfile::tempdir_in("/dev/shm").map(Self).map_err(|error| format!("no /dev/shm: {error}"));
+        let tried = disks.and_then(|disks| {
+            let image = disks.try_new_image("trial")?;
+            disks.try_mount(&image)?;
+            Ok(disks)
+        });
+        tried.map_err(|why| say(&format!("SKIPPED: power cuts need root and loop devices: {why}"))).ok()
+    }
+
+    fn new_image(&self, name: &str) -> PathBuf {
+        self.try_new_image(name).unwrap()
+    }
+
+    fn try_new_image(&self, name: &str) -> Result<PathBuf, String> {
+        let path = self.0.path().join(name).with_extension("img");
+        let image = fs::File::create(&path).and_then(|file| file.set_len(IMAGE_BYTES));
+        image.map_err(|error| error.to_string())?;
+        run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&path))?;
+        Ok(path)
+    }
+
+    fn copy(&self, disk: &Disk) -> PathBuf {
+        let path = self.0.path().join("copy.img");
+        fs::copy(&disk.image, &path).unwrap();
+        path
+    }
+
+    fn mount(&self, image: &Path) -> Disk {
+        self.try_mount(image).unwrap()
+    }
+
+    fn try_mount(&self, image: &Path) -> Result<Disk, String> {
+        let at = tempfile::tempdir_in(self.0.path()).map_err(|error| error.to_string())?;
+        run(Command::new("mount").args(["-o", "loop"]).arg(image).arg(at.path()))?;
+        Ok(Disk { image: image.to_owned(), at })
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.success() { Ok(()) } else { Err(format!("{}: {said}", command.get_program().display())) }
+}
+
+/// A disk that is mounted as long as this lives.
+struct Disk {
+    image: PathBuf,
+    at: TempDir,
+}
+
+impl Disk {
+    fn state(&self) -> PathBuf {
+        self.at.path().join("state")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // A store that was closed a moment ago may keep it busy: then it goes when that is over.
+        let gone = run(Command::new("umount").arg(self.at.path()));
+        let _ = gone.or_else(|_| run(Command::new("umount").arg("--lazy").arg(self.at.path())));
+    }
+}
+
+/// The numbers that follow from a seed.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        // Steele, Lea and Flood: Fast splittable pseudorandom number generators (2014).
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    /// Any moment of what goes on elsewhere should be met.
+    fn while_away(&mut self, most_micros: u64) {
+        thread::sleep(Duration::from_micros(self.below(most_micros)));
+    }
+}
