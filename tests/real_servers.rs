@@ -28,6 +28,8 @@ mod real;
 mod script;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "support/site.rs"]
+mod site;
 #[path = "support/stage.rs"]
 mod stage;
 

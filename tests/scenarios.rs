@@ -20,6 +20,8 @@ mod presence;
 mod process;
 #[path = "support/script.rs"]
 mod script;
+#[path = "support/site.rs"]
+mod site;
 #[path = "support/stage.rs"]
 mod stage;
 

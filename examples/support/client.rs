@@ -142,7 +142,7 @@ impl Client {
         .map(drop)
     }
 
-    /// Waits for a presence from the bare JID `from`: whatever comes next.
+    /// Waits for the next presence from a bare JID, or from anybody on a domain, whatever it says.
     pub(crate) async fn next_presence(&mut self, from: &str) -> Result<Heard> {
         self.wait(&format!("a presence from {from}"), |stanza| Heard::from(stanza, from)).await
     }
@@ -174,7 +174,7 @@ impl Client {
         .await
     }
 
-    /// The presences from the bare JID `from` that were received and that nobody has asked for; they are forgotten.
+    /// The presences from a bare JID, or from anybody on a domain, that were received and that nobody has asked for; they are forgotten.
     pub(crate) fn unasked(&mut self, from: &str) -> Vec<Heard> {
         while let Ok(stanza) = self.received.try_recv() {
             self.waiting.push_back(stanza);

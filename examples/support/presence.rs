@@ -31,9 +31,10 @@ impl Heard {
         Some(Self { from, show, status: text("status").unwrap_or_default() })
     }
 
-    /// The same, of presences from the bare JID `from` only.
+    /// The same, of presences from this bare JID only, or from anybody on this domain.
     pub(crate) fn from(stanza: &Element, from: &str) -> Option<Self> {
-        Self::of(stanza).filter(|heard| bare(&heard.from) == from)
+        let is_from = |jid: &str| jid == from || jid.rsplit('@').next() == Some(from);
+        Self::of(stanza).filter(|heard| is_from(bare(&heard.from)))
     }
 }
 
@@ -68,6 +69,14 @@ mod tests {
         check("<presence type='unavailable' from='a@b/c'/>", Some("a@b/c: unavailable \"\""));
         check("<presence type='subscribed' from='a@b'/>", None);
         check("<message from='a@b'/>", None);
+    }
+
+    #[test]
+    fn whose_presences_are_looked_at() {
+        let stanza: Element = "<presence xmlns='jabber:client' from='law@queues.b/x'/>".parse().unwrap();
+        let check = |from: &str| Heard::from(&stanza, from).is_some();
+        assert!(check("law@queues.b") && check("queues.b"));
+        assert!(!check("law@queues") && !check("b") && !check("tax@queues.b"));
     }
 
     #[test]

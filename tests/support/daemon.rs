@@ -1,16 +1,14 @@
 //! The real daemon, as a process.
 
 use std::{
-    fs,
     io::Write,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use super::{
     https::Https,
@@ -133,48 +131,4 @@ impl Daemon {
         self.process = self.site.launch()?;
         Ok(())
     }
-}
-
-/// Writes a configuration for tests into `folder`, with everything in there too.
-pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet } = settings;
-    let text = |path: PathBuf| Value::from(path.display().to_string());
-    let (state, config) = (folder.join("state"), folder.join("rosterd.toml"));
-    let (store, socket) = (text(state.clone()), text(folder.join("admin.sock")));
-    let file = format!(
-        r#"[xmpp]
-server = "{server}"
-domain = "queues.localhost"
-user_domain = "localhost"
-secret = "s3cr3t"
-sweep_quiet = "{sweep_quiet}"
-
-[http]
-listen = "{https}"
-presence_cap = false
-
-[store]
-path = {store}
-
-[admin]
-socket = {socket}
-
-[log]
-level = "debug,tokio_xmpp=info"
-"#
-    );
-    fs::write(&config, file)?;
-    let binary = env!("CARGO_BIN_EXE_rosterd").into();
-    Ok(Site { binary, folder: folder.to_owned(), config, state, https: *https })
-}
-
-/// What differs between tests.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    /// The server's component listener.
-    pub(crate) server: SocketAddr,
-    /// Where to serve HTTPS.
-    pub(crate) https: SocketAddr,
-    /// How long late answers to probes are waited for.
-    pub(crate) sweep_quiet: &'static str,
 }

@@ -47,7 +47,8 @@ impl Package for Ejabberd {
         // The listeners start in any order, after everything else.
         for address in [addresses.clients, addresses.component, addresses.api] {
             let accepting = format!("Start accepting TCP connections at {address} ");
-            let line = process.wait_line(&accepting, |line| line.contains(&accepting) || line.contains("Failed to"));
+            let line = process
+                .wait_line(&accepting, |line| line.contains(&accepting) || line.contains("Failed to open socket"));
             let line = line.await?;
             ensure!(line.contains(&accepting), "ejabberd says: {line}\n{}", process.log());
         }

@@ -18,8 +18,6 @@ use super::{
 pub(crate) struct Real<P> {
     server: Server<P>,
     clients: BTreeMap<Who, Client>,
-    /// Whom each client has asked to follow.
-    followed: Vec<(Who, String)>,
     _ports: [Port; 3],
 }
 
@@ -41,7 +39,7 @@ impl<P: Package> World for Real<P> {
         let ports = [Port::free()?, Port::free()?, Port::free()?];
         let [clients, component, api] = ports.each_ref().map(Port::address);
         let server = Server::start(Addresses { clients, component, api }, people).await?;
-        Ok(Self { server, clients: BTreeMap::new(), followed: Vec::new(), _ports: ports })
+        Ok(Self { server, clients: BTreeMap::new(), _ports: ports })
     }
 
     fn component(&self) -> SocketAddr {
@@ -77,7 +75,6 @@ impl<P: Package> World for Real<P> {
 
     async fn follow(&mut self, who: &Who, queue: &str) -> Result<()> {
         let queue = format!("{queue}@{QUEUES}");
-        self.followed.push((who.clone(), queue.clone()));
         let client = self.client(who)?;
         client.subscribe(&queue).await?;
         client.wait_subscription(&queue, "subscribed").await
@@ -97,12 +94,8 @@ impl<P: Package> World for Real<P> {
     }
 
     fn unasked(&mut self) -> Vec<(Who, Heard)> {
-        let mut unasked = Vec::new();
-        for (who, queue) in &self.followed {
-            let heard = self.clients.get_mut(who).map(|client| client.unasked(queue)).unwrap_or_default();
-            unasked.extend(heard.into_iter().map(|heard| (who.clone(), heard)));
-        }
-        unasked
+        let unasked = self.clients.iter_mut().map(|(who, client)| (who, client.unasked(QUEUES)));
+        unasked.flat_map(|(who, heard)| heard.into_iter().map(|heard| (who.clone(), heard))).collect()
     }
 
     async fn settle(&mut self) -> Result<()> {

@@ -7,12 +7,13 @@ use rosterd::domain::Show;
 use tempfile::TempDir;
 
 use super::{
-    daemon::{Daemon, Settings, site_for_tests},
+    daemon::Daemon,
     manager::Manager,
     ports::Port,
     presence::Heard,
     process::LIMIT,
     script::{Act, Script, Told, Who},
+    site::{Settings, site_for_tests},
 };
 
 /// An XMPP server, and the people on it.
