@@ -7,6 +7,9 @@
 //!
 //! Needs root and loop devices, and says so in a line that begins with `SKIPPED` where it has to do without.
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -348,7 +351,7 @@ impl Disks {
             disks.try_mount(&image)?;
             Ok(disks)
         });
-        tried.map_err(|why| say(&format!("SKIPPED: power cuts need root and loop devices: {why}"))).ok()
+        tried.map_err(|why| skip::skip(&format!("power cuts: they need root and loop devices: {why}"))).ok()
     }
 
     fn new_image(&self, name: &str) -> PathBuf {
