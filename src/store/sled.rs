@@ -277,9 +277,22 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
 /// Starts sled on a folder that we have.
 fn start(folder: &Folder, path: &Path) -> Result<Db, StoreError> {
     folder.await_released(&path.join("db"))?;
+    forget_unfinished_snapshots(path).map_err(|error| folder.unwritten("could not tidy up", path, error))?;
     // Without a flusher of its own, sled writes when we say so and at no other time.
     let config = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
     guarded(folder, || config.open())
+}
+
+/// While it opens, sled writes a snapshot of its page table under another name before it puts it in place. One that a full disk or a loss
+/// of power broke off it would take for the newest, and refuse the whole store.
+fn forget_unfinished_snapshots(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().ends_with(b".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs what calls sled, which panics where it meets pages that it can not read.
