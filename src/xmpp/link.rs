@@ -154,7 +154,7 @@ async fn connect(settings: &Settings) -> Result<TcpStream, LinkError> {
 async fn shake_hands(settings: &Settings, door: Door<TcpStream>) -> Result<Door<TcpStream>, LinkError> {
     let header = StreamHeader { to: Some(settings.domain.as_str().into()), ..StreamHeader::default() };
     // Who waits for us does so with a clock of its own.
-    let patience = Duration::from_secs(24 * 60 * 60);
+    let patience = Duration::from_hours(24);
     let timeouts = Timeouts { read_timeout: patience, response_timeout: patience };
     let opening = initiate_stream(door, ns::COMPONENT, header, timeouts).await;
     let mut opened = opening.map_err(|source| LinkError::NoComponent { source })?;
@@ -354,8 +354,12 @@ impl Sender<'_> {
             if reply.is_err() && effect.is_err() {
                 break;
             }
-            reply.into_iter().for_each(|reply| self.put(&reply));
-            effect.into_iter().for_each(|effect| self.put(&encode(&effect, self.ours, self.ids)));
+            if let Ok(reply) = reply {
+                self.put(&reply);
+            }
+            if let Ok(effect) = effect {
+                self.put(&encode(&effect, self.ours, self.ids));
+            }
         }
     }
 
