@@ -357,7 +357,13 @@ async fn a_stop_does_not_wait_for_ever() {
 #[tokio::test]
 async fn who_is_slow_is_cut_off() {
     let world = World::new().await;
-    for said in ["", "P", "GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: 1"] {
+    for said in [
+        "",
+        "P",
+        "GET /healthz HTTP/1.1\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: 1",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
         bounded(async {
             let mut stream = world.connect(&[]).await;
             stream.write_all(said.as_bytes()).await.unwrap();

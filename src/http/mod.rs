@@ -8,7 +8,6 @@ mod json;
 mod libraryh3lp;
 mod presence;
 mod server;
-#[cfg(test)]
 mod testing;
 mod tls;
 mod watch;

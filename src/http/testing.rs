@@ -1,5 +1,7 @@
 //! A small world for tests: two accounts, their queues and users, a real engine, a store in memory.
 
+#![cfg(test)]
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,

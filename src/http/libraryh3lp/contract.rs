@@ -1,5 +1,7 @@
 //! Rows 1 to 20 of the contract, good and bad, each against a world of its own.
 
+#![cfg(test)]
+
 use crate::http::testing::{PASSWORD, Rig};
 
 const V1: &str = super::V1;

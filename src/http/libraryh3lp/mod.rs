@@ -1,7 +1,6 @@
 //! The LibraryH3lp-compatible API.
 
 mod assignments;
-#[cfg(test)]
 mod contract;
 mod error;
 mod fields;
