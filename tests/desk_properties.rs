@@ -1,5 +1,6 @@
 //! For any sequence of edits, facts and moments: what the desk answers, and what it has told everybody, is what a computation
 //! from scratch says.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and starts its own clock")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,7 +109,7 @@ impl Model {
             watcher: Name::parse("staffing", 60).unwrap(),
             sweep_rate: 200,
             sweep_quiet: Duration::from_secs(1),
-            ask_again: Duration::from_secs(86_400),
+            ask_again: Duration::from_hours(24),
             session_idle: 3_600,
         };
         let mut model = Self {
@@ -191,6 +192,7 @@ impl Model {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a list of cases")]
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         let account = self.account;
         match step {

@@ -1,6 +1,7 @@
 //! HTTPS: what clients ask and are answered. The only folder that names axum.
 
 pub mod admin;
+
 mod auth;
 mod guard;
 mod health;
