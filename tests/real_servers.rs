@@ -1,0 +1,98 @@
+//! On the real servers of Debian's packages.
+
+#[path = "support/catalogue.rs"]
+mod catalogue;
+#[path = "../examples/support/client.rs"]
+mod client;
+#[path = "support/daemon.rs"]
+mod daemon;
+#[path = "support/ejabberd.rs"]
+mod ejabberd;
+#[path = "../examples/support/frames.rs"]
+mod frames;
+#[path = "support/https.rs"]
+mod https;
+#[path = "support/manager.rs"]
+mod manager;
+#[path = "support/ports.rs"]
+mod ports;
+#[path = "../examples/support/presence.rs"]
+mod presence;
+#[path = "support/process.rs"]
+mod process;
+#[path = "support/prosody.rs"]
+mod prosody;
+#[path = "support/real.rs"]
+mod real;
+#[path = "support/script.rs"]
+mod script;
+#[path = "support/servers.rs"]
+mod servers;
+#[path = "support/site.rs"]
+mod site;
+#[path = "support/stage.rs"]
+mod stage;
+
+use anyhow::Result;
+
+use client::{Accept, Client};
+use ejabberd::Ejabberd;
+use ports::Port;
+use prosody::Prosody;
+use servers::{Addresses, PASSWORD, Package, Server};
+
+mod on_prosody {
+    use crate::{prosody::Prosody, real::Real, servers::is_installed};
+
+    crate::catalogue::play_all!(Real<Prosody>, is_installed::<Prosody>());
+}
+
+mod on_ejabberd {
+    use crate::{ejabberd::Ejabberd, real::Real, servers::is_installed};
+
+    crate::catalogue::play_all!(Real<Ejabberd>, is_installed::<Ejabberd>());
+}
+
+/// The harness itself: clients see each other come, go and crash.
+async fn clients_see_each_other<P: Package>() -> Result<()> {
+    let ports = [Port::free()?, Port::free()?, Port::free()?];
+    let [clients, component, api] = ports.each_ref().map(Port::address);
+    let mut server = Server::<P>::start(Addresses { clients, component, api }, &["ann", "carol"]).await?;
+    let at = server.addresses().clients;
+    let accept = Accept::Only(vec!["carol@localhost".to_owned()]);
+    let ann = Client::login(at, "ann@localhost", "desk", PASSWORD, accept.clone()).await?;
+    let mut carol = Client::login(at, "carol@localhost", "home", PASSWORD, Accept::Nobody).await?;
+    ann.show("away", 5, "lunch & more").await?;
+    carol.show("available", 0, "").await?;
+    carol.subscribe("ann@localhost").await?;
+    carol.wait_subscription("ann@localhost", "subscribed").await?;
+    carol.wait_roster("ann@localhost", "to").await?;
+    let heard = carol.wait_presence("ann@localhost", "away", |heard| heard.show == "away").await?;
+    assert_eq!((&*heard.from, &*heard.status), (ann.jid(), "lunch & more"));
+    ann.drop_abruptly().await;
+    carol.wait_presence("ann@localhost", "gone", |heard| heard.show == "unavailable").await?;
+    carol.ping("ann@localhost").await?;
+    assert_eq!(carol.unasked("ann@localhost"), []);
+
+    server.stop().await?;
+    server.start_again().await?;
+    server.kill();
+    server.start_again().await?;
+    let mut carol = Client::login(at, "carol@localhost", "home", PASSWORD, Accept::Nobody).await?;
+    assert_eq!(carol.roster().await?, [("ann@localhost".to_owned(), "to".to_owned())]);
+    carol.close().await
+}
+
+#[tokio::test]
+async fn prosody_clients_see_each_other() {
+    if servers::is_installed::<Prosody>() {
+        clients_see_each_other::<Prosody>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ejabberd_clients_see_each_other() {
+    if servers::is_installed::<Ejabberd>() {
+        clients_see_each_other::<Ejabberd>().await.unwrap();
+    }
+}

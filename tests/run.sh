@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Everything that has to hold: format, lints, documentation, all tests, the tests on real servers, and the demo.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=deploy/packages.sh
+. deploy/packages.sh
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Tests that can not be run here add a line to this.
+export ROSTERD_SKIPPED="$work/skipped"
+: >"$ROSTERD_SKIPPED"
+times=()
+
+step() {
+    local name=$1 began=$SECONDS
+    shift
+    printf '\n==> %s\n' "$name"
+    if ! "$@"; then
+        printf '\n==> FAILED: %s\n' "$name" >&2
+        exit 1
+    fi
+    times+=("$(printf '%4d s  %s' $((SECONDS - began)) "$name")")
+}
+
+tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run
+    else
+        # Fewer at a time than there are cores: some of them start servers.
+        cargo test --lib --bins --tests -- --test-threads=2
+    fi
+}
+
+find_cargo
+step "packages" install_missing prosody ejabberd gcc libc6-dev
+step "format" cargo fmt --check
+step "lints" cargo clippy --quiet --all-targets -- -D warnings
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
+step "tests" tests
+step "tests in the documentation" cargo test --quiet --doc
+step "demo" ./deploy/demo.sh --once
+
+printf '\n==> Passed\n'
+printf '%s\n' "${times[@]}"
+if [ -s "$ROSTERD_SKIPPED" ]; then
+    printf '\n==> But not everything could be run here:\n'
+    sort -u "$ROSTERD_SKIPPED"
+    if [ -n "${CI:-}" ] && grep -qE 'prosody|ejabberd' "$ROSTERD_SKIPPED"; then
+        printf '\n==> FAILED: in CI the tests on real servers have to be run\n' >&2
+        exit 1
+    fi
+fi

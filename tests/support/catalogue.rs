@@ -1,0 +1,37 @@
+//! The list of the scenarios in `tests/scenarios/`.
+
+/// Makes a test of each scenario, played in `$world`, where `$is_there` says that there is one.
+macro_rules! play_all {
+    ($world:ty, $is_there:expr) => {
+        crate::catalogue::play_all! { @each $world, $is_there;
+            crash
+            late_follower
+            negative_priority
+            one_operators_day
+            queue_deleted
+            resources
+            restart
+            revoked
+            server_restart
+            suspension
+            two_operators
+        }
+    };
+    (@each $world:ty, $is_there:expr; $($name:ident)*) => {
+        #[test]
+        fn every_scenario_is_played() {
+            crate::stage::check_all_are_there(&[$(stringify!($name)),*]);
+        }
+
+        $(
+            #[tokio::test]
+            async fn $name() {
+                if $is_there {
+                    crate::stage::play::<$world>(stringify!($name)).await;
+                }
+            }
+        )*
+    };
+}
+
+pub(crate) use play_all;
