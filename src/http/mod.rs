@@ -54,17 +54,19 @@ pub struct Settings {
     pub body_limit: usize,
 }
 
-/// What every handler has at hand.
-#[derive(Debug, Clone)]
-struct Site {
-    settings: Arc<Settings>,
+/// What every handler has at hand; handed to each request, so it is one pointer.
+type Site = Arc<Tools>;
+
+#[derive(Debug)]
+struct Tools {
+    settings: Settings,
     desk: Handle,
     hashing: Hashing,
 }
 
 /// Everything that is served, but for the connections.
 pub fn router(settings: Settings, desk: Handle) -> Router {
-    let site = Site { settings: Arc::new(settings), desk, hashing: Hashing::new() };
+    let site = Arc::new(Tools { settings, desk, hashing: Hashing::new() });
     Router::new()
         .merge(api(&site))
         // These read no body and wait for nothing.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use axum::Router;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use axum_server::{
+    accept::NoDelayAcceptor,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
@@ -103,6 +106,8 @@ impl Server {
         let failed = |source| ServeError::Serve { address, source };
         let handle = axum_server::Handle::new();
         let acceptor = RustlsAcceptor::new(certificate).handshake_timeout(PATIENCE);
+        // Answers are small, and must not wait for what was sent before to be acknowledged.
+        let acceptor = acceptor.acceptor(NoDelayAcceptor::new());
         let mut server = axum_server::from_tcp(listener)
             .map_err(failed)?
             .acceptor(Guard { inner: acceptor, most: PATIENCE })

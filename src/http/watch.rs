@@ -22,12 +22,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     let began = Instant::now();
     async move {
         let response = next.run(request).await;
-        let (status, took) = (response.status().as_u16(), began.elapsed());
-        if response.status().is_server_error() {
-            warn!(status, ?took, "request failed");
-        } else {
-            debug!(status, ?took, "request answered");
-        }
+        debug!(status = response.status().as_u16(), took = ?began.elapsed(), "request answered");
         response
     }
     .instrument(span)
@@ -37,6 +32,7 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
 /// Gives up on a request that takes too long.
 pub(super) async fn limit_time(State(most): State<Duration>, request: Request, next: Next) -> Response {
     tokio::time::timeout(most, next.run(request)).await.unwrap_or_else(|_| {
+        warn!(?most, "request given up");
         let message = format!("the request took longer than {most:?}; what it asked for may still be done");
         Failure::unavailable(message).into_response()
     })
