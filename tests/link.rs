@@ -121,7 +121,7 @@ async fn after_a_drop_everything_is_unknown_and_asked_again() {
     assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
     while connection.presence(LAW, BOB).await != "dnd The one operator takes no work now" {}
     connection.hang_up().await;
-    assert_eq!(world.fact(is_down).await, "down: the connection ended in the middle of the stream");
+    assert_eq!(world.fact(is_down).await, "down: the server dropped the connection");
     let show = |world: &World| world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str());
     assert_eq!(show(&world), "unavailable");
 
@@ -148,7 +148,7 @@ async fn a_stream_that_the_server_ends_says_why() {
     connection.send_raw(format!("<presence from='ann@localhost/desk' to='{WATCHER}'")).await;
     connection.half_close().await;
     assert_eq!(world.fact(|fact| fact.starts_with("Seen") || is_down(fact)).await, {
-        "down: the connection ended in the middle of the stream"
+        "down: the server dropped the connection"
     });
 }
 

@@ -63,7 +63,7 @@ pub(super) enum LinkError {
     Ended(String),
     #[error("the server closed the stream")]
     Closed,
-    #[error("the connection ended in the middle of the stream")]
+    #[error("the server dropped the connection")]
     Cut,
     #[error("the server did not answer a ping within {0:?}")]
     Silent(Duration),
@@ -189,8 +189,13 @@ fn refusal(error: &StreamError, domain: &str) -> String {
         ),
         "host-unknown" => format!(
             "the server does not know the component {domain}: \
-             add it to the server's configuration, or correct [xmpp] domain"
+             add it to the server's configuration, or correct [xmpp] domain; and [xmpp] server must be the component port"
         ),
+        "invalid-namespace" => {
+            format!(
+                "the server takes no component {domain} there: [xmpp] server must be its component port, not another one"
+            )
+        }
         "conflict" => format!(
             "the server has a component {domain} already: only one daemon can serve a domain, so stop the other one"
         ),
@@ -390,6 +395,7 @@ mod tests {
         check("not-authorized", None, "refused the secret");
         check("host-unknown", None, "does not know");
         check("conflict", None, "already");
+        check("invalid-namespace", None, "must be its component port");
         check("policy-violation", Some("no"), "policy-violation; it says: \"no\"");
     }
 }
