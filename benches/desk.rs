@@ -1,5 +1,7 @@
 //! What one presence change costs in a small queue and in a big one: `cargo bench --bench desk`.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark starts its own clock")]
+
 mod world;
 
 use std::time::Instant;

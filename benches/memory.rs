@@ -1,5 +1,7 @@
 //! What a user costs in memory, everything included: `cargo bench --bench memory`.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark starts its own clock")]
+
 mod world;
 
 use std::{io::Write, time::Instant};

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    domain::{Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Outcome, Plan, Refusal},
+    domain::{Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Outcome, Plan, Published, Refusal},
     store::{Committer, StoreError},
 };
 
@@ -134,6 +134,8 @@ pub struct Engine {
     waiting: VecDeque<(Edit, Option<Answer>)>,
     batch: Option<Batch>,
     outbox: Option<mpsc::Sender<Effect>>,
+    is_closed: bool,
+    /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
 }
@@ -164,6 +166,7 @@ impl Engine {
             waiting: VecDeque::new(),
             batch: None,
             outbox: None,
+            is_closed: false,
             closing: None,
             progress_due: now(),
         };
@@ -178,7 +181,7 @@ impl Engine {
             let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
             tokio::select! {
                 Some(fact) = self.facts.recv() => self.take_facts(fact),
-                Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_request(request),
+                Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
                 (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
                 () = room(blocked) => {}
                 () = until(deadline) => {
@@ -232,15 +235,25 @@ impl Engine {
         }
     }
 
+    /// Takes all that waits, so that it is written together.
+    fn take_requests(&mut self, first: Request) {
+        let mut next = Some(first);
+        while let Some(request) = next {
+            self.take_request(request);
+            next = if self.waiting.len() < EDITS_MOST { self.requests.try_recv().ok() } else { None };
+        }
+    }
+
     fn take_request(&mut self, request: Request) {
         match request {
-            Request::Edit(_, answer) if self.failure.get().is_some() || self.closing.is_some() => {
+            Request::Edit(_, answer) if self.failure.get().is_some() || self.is_closed => {
                 let failure = self.failure.get().cloned();
                 let _ = answer.send(Err(failure.map_or(EditError::Stopping, EditError::Store)));
             }
             Request::Edit(edit, answer) => self.waiting.push_back((edit, Some(answer))),
             Request::Close(done) => {
                 self.with(|desk| desk.apply(Input::Closing, now()));
+                self.is_closed = true;
                 self.closing = Some(done);
             }
         }
@@ -361,8 +374,8 @@ impl Engine {
     fn tell(&self, events: Vec<Event>) {
         for event in events {
             match &event {
-                Event::Queue { name, from, now, .. } => {
-                    info!(queue = %name, %from, to = %now.show, "queue show changed")
+                Event::Queue { name, from, now: Published { show, .. }, .. } => {
+                    info!(queue = %name, %from, to = %show, "queue show changed");
                 }
                 Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
                 Event::Swept { asked, heard } => info!(asked, heard, "swept {asked}/{asked}"),

@@ -1,4 +1,5 @@
 //! Who may name whom: reads the source, and fails when a boundary of the architecture is crossed.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     collections::BTreeSet,

@@ -7,6 +7,8 @@
 //!
 //! Needs root and loop devices, and says so in a line that begins with `SKIPPED` where it has to do without.
 
+#![expect(clippy::unwrap_used, reason = "a test that can not go on has failed")]
+
 #[path = "support/skip.rs"]
 mod skip;
 
@@ -31,24 +33,28 @@ use rustix::{
 };
 use tempfile::TempDir;
 
-const SEED: u64 = 0x0f_2026;
 const IMAGE_BYTES: u64 = 48 << 20;
 /// Nothing here takes a fraction of it; what does has hung.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What chance follows from; another can be given in `ROSTERD_SEED`.
+fn seed() -> u64 {
+    env::var("ROSTERD_SEED").map_or(0x0f_2026, |seed| seed.parse().expect("ROSTERD_SEED is a number"))
+}
 
 #[test]
 fn on_a_growing_store() {
     let Some(disks) = Disks::try_new() else { return };
     let mut report = Report::default();
     for round in 0..2 {
-        let job = Job { kind: Kind::Small, seed: SEED + round };
+        let job = Job { kind: Kind::Small, seed: seed() + round, first: 0 };
         let disk = disks.mount(&disks.new_image("disk"));
         let mut chance = Chance(job.seed);
         let mut writer = Writer::start(job, &disk.state());
         let mut expected = Expected::new(job);
         for _ in 0..20 {
             writer.await_lines(1 + chance.below(60));
-            expected.check(&disks, &disk, &mut writer, &mut report);
+            expected.check(&disks, &disk, &mut writer, &mut report, "cut");
         }
     }
     report.print("a growing store");
@@ -59,15 +65,15 @@ fn on_a_growing_store() {
 fn around_the_first_open() {
     let Some(disks) = Disks::try_new() else { return };
     let mut report = Report::default();
-    let mut chance = Chance(SEED);
+    let mut chance = Chance(seed());
     for round in 0..24 {
-        let job = Job { kind: Kind::Small, seed: SEED + round };
+        let job = Job { kind: Kind::Small, seed: seed() + round, first: 0 };
         let disk = disks.mount(&disks.new_image("disk"));
         let mut writer = Writer::start(job, &disk.state());
         // The first line comes before the store is opened, the second after.
         writer.await_lines(1 + chance.below(4));
         chance.while_away(8_000);
-        Expected::new(job).check(&disks, &disk, &mut writer, &mut report);
+        Expected::new(job).check(&disks, &disk, &mut writer, &mut report, "cut");
     }
     report.print("the first open");
     assert_eq!(report.cuts, 24);
@@ -77,7 +83,7 @@ fn around_the_first_open() {
 fn in_the_middle_of_large_changes() {
     let Some(disks) = Disks::try_new() else { return };
     let mut report = Report::default();
-    let job = Job { kind: Kind::Large, seed: SEED };
+    let job = Job { kind: Kind::Large, seed: seed(), first: 0 };
     let disk = disks.mount(&disks.new_image("disk"));
     let mut chance = Chance(job.seed);
     let mut writer = Writer::start(job, &disk.state());
@@ -85,10 +91,31 @@ fn in_the_middle_of_large_changes() {
     for _ in 0..12 {
         writer.await_lines(1);
         chance.while_away(300_000);
-        expected.check(&disks, &disk, &mut writer, &mut report);
+        expected.check(&disks, &disk, &mut writer, &mut report, "cut");
     }
     report.print("large changes");
     assert_eq!(report.cuts, 12);
+}
+
+#[test]
+fn one_after_another() {
+    let Some(disks) = Disks::try_new() else { return };
+    let mut report = Report::default();
+    let mut chance = Chance(seed());
+    let mut expected = Expected::new(Job { kind: Kind::Small, seed: seed(), first: 0 });
+    let mut image = disks.new_image("cut 0");
+    for round in 1..=24 {
+        let disk = disks.mount(&image);
+        expected.job.first = expected.changes;
+        let mut writer = Writer::start(expected.job, &disk.state());
+        // What is cut is now the repair of what was cut before, and now what comes after.
+        writer.await_lines(1 + chance.below(3));
+        chance.while_away(50_000);
+        image = expected.check(&disks, &disk, &mut writer, &mut report, &format!("cut {round}"));
+        drop(writer);
+    }
+    report.print("one after another");
+    assert_eq!(report.cuts, 24);
 }
 
 /// The writer, when this binary is run as one: says when it begins, when the store is open, and which changes are acknowledged.
@@ -105,7 +132,7 @@ fn writer() {
     say("begin");
     let mut store = SledStore::open(Path::new(state), 0).unwrap();
     say("open");
-    for number in 0.. {
+    for number in job.first.. {
         store.commit(&job.change(number)).unwrap();
         say(&format!("ack {number}"));
         if number % 50 == 49 {
@@ -125,6 +152,8 @@ fn say(line: &str) {
 struct Job {
     kind: Kind,
     seed: u64,
+    /// The change to begin with.
+    first: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,9 +163,14 @@ enum Kind {
 }
 
 impl Job {
+    fn to_text(self) -> String {
+        format!("{:?}:{}:{}", self.kind, self.seed, self.first)
+    }
+
     fn parse(text: &str) -> Self {
-        let (kind, seed) = text.split_once(':').unwrap();
-        Self { kind: if kind == "Large" { Kind::Large } else { Kind::Small }, seed: seed.parse().unwrap() }
+        let [kind, seed, first] = text.split(':').collect::<Vec<_>>().try_into().unwrap();
+        let kind = if kind == "Large" { Kind::Large } else { Kind::Small };
+        Self { kind, seed: seed.parse().unwrap(), first: first.parse().unwrap() }
     }
 
     fn change(self, number: u64) -> Vec<Write> {
@@ -199,33 +233,36 @@ impl Expected {
         Self { job, changes: 0, records: BTreeMap::new() }
     }
 
-    /// Cuts the power, and compares what is there then. The writer goes on.
-    fn check(&mut self, disks: &Disks, disk: &Disk, writer: &mut Writer, report: &mut Report) {
+    /// Cuts the power, compares what is there then, and gives back the image of the disk as it was. The writer goes on.
+    fn check(&mut self, disks: &Disks, disk: &Disk, writer: &mut Writer, report: &mut Report, name: &str) -> PathBuf {
         writer.stop();
-        let copy = disks.copy(disk);
+        let cut = disks.copy(&disk.image, name);
+        writer.go_on();
         while self.changes < writer.acknowledged {
             self.make_next();
         }
-        writer.go_on();
-        let disk = disks.mount(&copy);
-        let found = read(disk.state());
         report.cuts += 1;
         report.acknowledged += self.changes;
-        if found != self.records.values().cloned().collect::<Vec<_>>() {
+        let found = read(disks.mount(&disks.copy(&cut, "looked at")).state());
+        if found != self.in_order() {
             // The change at hand may be there, but then as a whole.
-            let mut next = Self { records: self.records.clone(), ..*self };
-            next.make_next();
+            let before = self.records.len();
+            self.make_next();
             assert!(
-                found == next.records.values().cloned().collect::<Vec<_>>(),
-                "{:?}: after {} acknowledged changes there should be {} records, or {} with the next, and there are {}",
+                found == self.in_order(),
+                "{:?}: after {} acknowledged changes there should be {before} records, or {} with one more, and there are {}",
                 self.job,
-                self.changes,
+                writer.acknowledged,
                 self.records.len(),
-                next.records.len(),
                 found.len()
             );
             report.ahead += 1;
         }
+        cut
+    }
+
+    fn in_order(&self) -> Vec<Record> {
+        self.records.values().cloned().collect()
     }
 
     fn make_next(&mut self) {
@@ -259,7 +296,7 @@ impl Report {
         let line = format!(
             "power cut, {what}: {cuts} cuts, {acknowledged} acknowledged changes looked for, 0 lost; {ahead} with one more"
         );
-        writeln!(io::stdout(), "{line} (seed {SEED:#x})").unwrap();
+        say(&format!("{line} (seed {})", seed()));
     }
 }
 
@@ -276,7 +313,7 @@ impl Writer {
     fn start(job: Job, state: &Path) -> Self {
         let mut child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "writer", "--nocapture"])
-            .env("ROSTERD_POWER_CUT", format!("{:?}:{} {}", job.kind, job.seed, state.display()))
+            .env("ROSTERD_POWER_CUT", format!("{} {}", job.to_text(), state.display()))
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -366,9 +403,9 @@ impl Disks {
         Ok(path)
     }
 
-    fn copy(&self, disk: &Disk) -> PathBuf {
-        let path = self.0.path().join("copy.img");
-        fs::copy(&disk.image, &path).unwrap();
+    fn copy(&self, image: &Path, name: &str) -> PathBuf {
+        let path = self.0.path().join(name).with_extension("img");
+        fs::copy(image, &path).unwrap();
         path
     }
 

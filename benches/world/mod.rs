@@ -8,25 +8,25 @@ use rosterd::domain::{
 };
 
 /// How many users there are.
-pub const USERS: u32 = 1_000_000;
+pub(crate) const USERS: u32 = 1_000_000;
 /// How many queues there are; the first is the big one, the second the small one.
-pub const QUEUES: u32 = 10_000;
+pub(crate) const QUEUES: u32 = 10_000;
 /// How many queues each user staffs.
-pub const QUEUES_OF_A_USER: u32 = 3;
+pub(crate) const QUEUES_OF_A_USER: u32 = 3;
 /// How many users staff the big queue.
-pub const BIG: u32 = 100_000;
+pub(crate) const BIG: u32 = 100_000;
 /// How many users staff the small queue.
-pub const SMALL: u32 = 10;
+pub(crate) const SMALL: u32 = 10;
 
 const FIRST_USER: u32 = QUEUES + 2;
 
 /// The user with this place, from 0. The first [`BIG`] staff the big queue, the next [`SMALL`] the small one.
-pub fn user(place: u32) -> UserId {
+pub(crate) fn user(place: u32) -> UserId {
     UserId::new(FIRST_USER + place).expect("it is above 0")
 }
 
 /// The JID of the user with this place.
-pub fn jid(place: u32) -> BareJid {
+pub(crate) fn jid(place: u32) -> BareJid {
     BareJid::parse(&format!("user-{place}@example.org")).expect("it is a JID")
 }
 
@@ -35,12 +35,12 @@ fn queue(place: u32) -> QueueId {
 }
 
 /// A presence of `user`'s one resource.
-pub fn seen(user: BareJid, show: Show) -> Input {
+pub(crate) fn seen(user: BareJid, show: Show) -> Input {
     Input::Seen { user, resource: "desk".into(), seen: Seen { show, priority: 0, status: None, known_show: true } }
 }
 
 /// An empty desk.
-pub fn empty(now: Instant) -> Desk {
+pub(crate) fn empty(now: Instant) -> Desk {
     let policy = Policy {
         precedence: Precedence::default(),
         merge: Merge::MostAvailable,
@@ -49,14 +49,14 @@ pub fn empty(now: Instant) -> Desk {
         watcher: Name::parse("staffing", 60).expect("it is a name"),
         sweep_rate: 1_500,
         sweep_quiet: Duration::from_secs(1),
-        ask_again: Duration::from_secs(86_400),
+        ask_again: Duration::from_hours(24),
         session_idle: 3_600,
     };
     Desk::new(policy, now)
 }
 
 /// Fills the desk: everybody is assigned, and has one resource online.
-pub fn fill(desk: &mut Desk, now: Instant) {
+pub(crate) fn fill(desk: &mut Desk, now: Instant) {
     let account = AccountId::new(1).expect("it is above 0");
     let name = |text: String| Name::parse(&text, 60).expect("it is a name");
     let mut put = |record| drop(desk.commit(vec![Write::Put(record)]));
@@ -76,7 +76,8 @@ pub fn fill(desk: &mut Desk, now: Instant) {
         };
         // Three different queues, spread over all but the first two.
         let other = |nth: u32| 2 + (place + 1 + nth * 3_001) % (QUEUES - 2);
-        for queue in [queue(first), queue(other(0)), queue(other(1))] {
+        let queues: [_; QUEUES_OF_A_USER as usize] = [queue(first), queue(other(0)), queue(other(1))];
+        for queue in queues {
             put(Record::Operator(Operator { queue, user: id, enabled: true }));
         }
     }

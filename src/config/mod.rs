@@ -202,16 +202,14 @@ mod tests {
         }
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text, example(), "run this test with UPDATE_EXAMPLE=1 to write config/rosterd.toml anew");
-        let uncommented: String = text
-            .lines()
-            .map(|line| {
-                line.strip_prefix("# ")
-                    .filter(|rest| rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)))
-                    .unwrap_or(line)
-            })
-            .filter(|line| !["secret_file", "tls_cert", "tls_key"].iter().any(|key| line.starts_with(key)))
-            .map(|line| format!("{line}\n"))
-            .collect();
+        let uncomment = |line: &'_ str| match line.strip_prefix("# ") {
+            Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)) => rest.to_owned(),
+            _ => line.to_owned(),
+        };
+        let is_optional =
+            |line: &String| ["secret_file", "tls_cert", "tls_key"].iter().any(|key| line.starts_with(key));
+        let lines: Vec<_> = text.lines().map(uncomment).filter(|line| !is_optional(line)).collect();
+        let uncommented = lines.join("\n");
         let all_set = parse(&uncommented).unwrap();
         let none_set = parse(&text).unwrap();
         assert_eq!(format!("{all_set:?}"), format!("{none_set:?}"));

@@ -39,17 +39,12 @@ impl Reader {
         let mut reader = Self { set: BTreeMap::new(), problems: Vec::new() };
         for (section, value) in set {
             let origin = value.origin().map(str::to_owned);
-            match value.kind {
-                ValueKind::Table(keys) => {
-                    for (key, value) in keys {
-                        reader.set.insert(format!("{section}.{key}"), value);
-                    }
-                }
-                _ => reader.problems.push(Problem {
-                    key: section,
-                    origin,
-                    what: "is no section: keys stand under a [section]".to_owned(),
-                }),
+            if let ValueKind::Table(keys) = value.kind {
+                let keys = keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value));
+                reader.set.extend(keys);
+            } else {
+                let what = "is no section: keys stand under a [section]".to_owned();
+                reader.problems.push(Problem { key: section, origin, what });
             }
         }
         reader
@@ -123,11 +118,10 @@ fn default(text: &'static str) -> Value {
 }
 
 pub(super) fn text(value: Value) -> Result<String, String> {
-    match value.kind {
-        ValueKind::String(text) if text.is_empty() => Err("is empty".to_owned()),
-        ValueKind::String(text) => Ok(text),
-        other => Err(format!("is {other}, where a text in quotes is wanted")),
-    }
+    let ValueKind::String(text) = value.kind else {
+        return Err(format!("is {value}, where a text in quotes is wanted"));
+    };
+    if text.is_empty() { Err("is empty".to_owned()) } else { Ok(text) }
 }
 
 pub(super) fn parsed<T: std::str::FromStr>(what: &'static str) -> impl FnOnce(Value) -> Result<T, String> {
@@ -153,6 +147,7 @@ pub(super) fn number(value: Value) -> Result<u32, String> {
     number.ok_or_else(|| format!("is {shown}, where a whole number from 1 is wanted"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every reader of a value takes it whole")]
 pub(super) fn duration(value: Value) -> Result<Duration, String> {
     let text = value.to_string();
     let wanted = || format!("is {text}, where a length of time is wanted, such as \"20s\" or \"2min\"");
@@ -165,6 +160,7 @@ pub(super) fn some_time(value: Value) -> Result<Duration, String> {
     if length.is_zero() { Err("has to be longer than nothing".to_owned()) } else { Ok(length) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "every reader of a value takes it whole")]
 pub(super) fn size(value: Value) -> Result<u64, String> {
     let text = value.to_string();
     let parsed: Result<bytesize::ByteSize, _> = text.parse();
@@ -185,9 +181,9 @@ pub(super) fn choice<T: Copy>(all: &[T], name: impl Fn(T) -> &'static str) -> im
 
 /// A list of words: an array in the file, separated by commas in the environment.
 pub(super) fn words(value: Value) -> Result<Vec<String>, String> {
-    match value.kind {
-        ValueKind::Array(items) => items.into_iter().map(text).collect(),
-        ValueKind::String(line) => Ok(line.split(',').map(|word| word.trim().to_owned()).collect()),
-        other => Err(format!("is {other}, where a list is wanted, such as [\"chat\", \"away\"]")),
+    if let ValueKind::String(line) = value.kind {
+        return Ok(line.split(',').map(|word| word.trim().to_owned()).collect());
     }
+    let wanted = format!("is {value}, where a list is wanted, such as [\"chat\", \"away\"]");
+    value.into_array().map_err(|_| wanted)?.into_iter().map(text).collect()
 }

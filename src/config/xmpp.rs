@@ -168,11 +168,9 @@ fn domain(value: ::config::Value) -> Result<String, String> {
 fn read_secret(keys: &mut Reader) -> Option<Secret> {
     let both = keys.is_set(&SECRET) && keys.is_set(&SECRET_FILE);
     let neither = !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE);
-    let secret = keys.take(&SECRET, |value| match value.kind {
-        ::config::ValueKind::String(text) if !text.is_empty() => Ok(Secret::new(text)),
-        // What was set must not be shown.
-        _ => Err("has to be a text in quotes that is not empty".to_owned()),
-    });
+    // What was set must not be shown.
+    let wanted = |_| "has to be a text in quotes that is not empty".to_owned();
+    let secret = keys.take(&SECRET, |value| reader::text(value).map(Secret::new).map_err(wanted));
     let from_file = keys.take(&SECRET_FILE, |value| reader::path(value).and_then(|path| read_secret_file(&path)));
     if both {
         keys.problem(&SECRET, "is set together with xmpp.secret_file: set only one of them");

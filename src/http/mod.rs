@@ -1,3 +1,86 @@
-//! HTTPS.
+//! HTTPS: what clients ask and are answered. The only folder that names axum.
 
 pub mod admin;
+
+mod auth;
+mod guard;
+mod health;
+mod json;
+mod libraryh3lp;
+mod presence;
+mod server;
+mod testing;
+mod tls;
+mod watch;
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::engine::Handle;
+use auth::Hashing;
+use json::Json;
+use libraryh3lp::Failure;
+pub use server::{ServeError, Server};
+pub use tls::TlsError;
+
+/// The settings of the HTTPS server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The certificate and its chain, PEM; with `tls_key` or not at all.
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// The state folder: without a certificate one is made in its folder `tls`.
+    pub state: PathBuf,
+    /// The domain of the queues.
+    pub domain: Box<str>,
+    /// The domain of users that were made without a JID.
+    pub user_domain: Box<str>,
+    /// Whether the presence formats say `available` for `chat`, which many pages do not know.
+    pub presence_cap: bool,
+    /// Whether the presence formats tell the presence of users, not of queues only.
+    pub presence_of_users: bool,
+    /// How long a request may take, its body included.
+    pub request_timeout: Duration,
+    /// The most bytes in a request's body.
+    pub body_limit: usize,
+}
+
+/// What every handler has at hand; handed to each request, so it is one pointer.
+type Site = Arc<Tools>;
+
+#[derive(Debug)]
+struct Tools {
+    settings: Settings,
+    desk: Handle,
+    hashing: Hashing,
+}
+
+/// Everything that is served, but for the connections.
+pub fn router(settings: Settings, desk: Handle) -> Router {
+    let site = Arc::new(Tools { settings, desk, hashing: Hashing::new() });
+    Router::new()
+        .merge(api(&site))
+        // These read no body and wait for nothing.
+        .merge(presence::routes())
+        .merge(health::routes())
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .fallback(async || Failure::not_found())
+        .layer(CatchPanicLayer::custom(watch::panicked))
+        .layer(from_fn(watch::trace))
+        .with_state(site)
+}
+
+fn api(site: &Site) -> Router<Site> {
+    libraryh3lp::routes()
+        .layer(DefaultBodyLimit::max(site.settings.body_limit))
+        .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))
+}

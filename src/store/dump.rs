@@ -117,20 +117,12 @@ pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Ve
 /// # Errors
 /// What the operating system answers.
 pub fn write_file(path: &Path, records: &[Record], progress: impl FnMut(u64)) -> io::Result<()> {
-    folder::write_whole(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        write_lines(records, &mut out, progress)?;
-        out.flush()
-    })
+    write_lines_to(path, records, progress)
 }
 
 /// As [`write_file`], for a change that is to be made.
 pub(super) fn write_change(path: &Path, change: &[Write]) -> io::Result<()> {
-    folder::write_whole(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        write_lines(change, &mut out, |_| ())?;
-        out.flush()
-    })
+    write_lines_to(path, change, |_| ())
 }
 
 /// Reads what [`write_change`] wrote.
@@ -209,6 +201,14 @@ fn check(record: &Record) -> Result<(), String> {
     }
 }
 
+fn write_lines_to<T: Line>(path: &Path, items: &[T], progress: impl FnMut(u64)) -> io::Result<()> {
+    folder::write_whole(path, |file| {
+        let mut out = io::BufWriter::new(file);
+        write_lines(items, &mut out, progress)?;
+        out.flush()
+    })
+}
+
 fn write_lines<T: Line>(items: &[T], mut out: impl io::Write, mut progress: impl FnMut(u64)) -> io::Result<()> {
     let mut hasher = Sha256::new();
     let mut line = Vec::new();
@@ -221,12 +221,12 @@ fn write_lines<T: Line>(items: &[T], mut out: impl io::Write, mut progress: impl
     };
     serde_json::to_writer(&mut line, &Header { rosterd: T::FILE.into(), version: VERSION })?;
     send(&mut line)?;
-    let mut done = 0;
+    let mut done = 0_u64;
     for item in items {
         item.write(&mut line)?;
         send(&mut line)?;
         done += 1;
-        if done % PROGRESS_EVERY == 0 {
+        if done.is_multiple_of(PROGRESS_EVERY) {
             progress(done);
         }
     }
@@ -257,7 +257,7 @@ fn read_lines<T: Line>(mut input: impl BufRead, mut progress: impl FnMut(u64)) -
         }
         items.push(T::read(&text).map_err(|what| DumpError::Record { line, what })?);
         hasher.update(&text);
-        if items.len() as u64 % PROGRESS_EVERY == 0 {
+        if (items.len() as u64).is_multiple_of(PROGRESS_EVERY) {
             progress(items.len() as u64);
         }
     }

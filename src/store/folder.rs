@@ -11,7 +11,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io::{self, Write as _},
+    io,
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     thread,
@@ -70,18 +70,9 @@ impl Folder {
             return self.check();
         }
         let new = self.state.join("store.new");
-        self.clear(&new).map_err(|error| self.unwritten("could not make", &new, error))?;
+        make_anew(&new).map_err(|error| self.unwritten("could not make", &new, error))?;
         fill(&new)?;
         self.finish(&new, &store).map_err(|error| self.unwritten("could not make", &store, error))
-    }
-
-    fn clear(&self, new: &Path) -> io::Result<()> {
-        match fs::remove_dir_all(new) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        // The database makes its files for everybody to read, so its folder is closed.
-        DirBuilder::new().mode(0o700).create(new)
     }
 
     fn finish(&self, new: &Path, store: &Path) -> io::Result<()> {
@@ -148,9 +139,10 @@ impl Folder {
 
     /// The error for what was tried and failed, where a disk that is full is one of the causes.
     pub(super) fn unwritten(&self, doing: &'static str, path: &Path, source: io::Error) -> StoreError {
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => self.full(self.free().unwrap_or_default()),
-            _ => failed(doing, path)(source),
+        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            self.full(self.free().unwrap_or_default())
+        } else {
+            failed(doing, path)(source)
         }
     }
 
@@ -222,6 +214,15 @@ fn in_use(state: &Path, lock: &File) -> StoreError {
     StoreError::InUse { path: state.to_owned(), holder: holder(lock).unwrap_or_default() }
 }
 
+/// Makes an empty folder, in place of one that was being filled.
+fn make_anew(new: &Path) -> io::Result<()> {
+    if new.try_exists()? {
+        fs::remove_dir_all(new)?;
+    }
+    // The database makes its files for everybody to read, so its folder is closed.
+    DirBuilder::new().mode(0o700).create(new)
+}
+
 /// Who holds a lock on this file, in the list that the kernel keeps.
 fn holder(file: &File) -> io::Result<Option<u32>> {
     let inode = format!(":{}", file.metadata()?.ino());
@@ -237,7 +238,7 @@ fn holder(file: &File) -> io::Result<Option<u32>> {
 
 /// Writes the file `path` as a whole, for its owner only: when this returns it is there even after a loss of power, else what was there
 /// before still is.
-pub(super) fn write_whole(path: &Path, fill: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut new_name = name.to_owned();
     new_name.push(".new");
@@ -246,8 +247,7 @@ pub(super) fn write_whole(path: &Path, fill: impl FnOnce(&File) -> io::Result<()
         // What was left by a run that was broken off keeps its mode, so it is not written over.
         let _ = fs::remove_file(&new);
         let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
-        fill(&file)?;
-        (&file).flush()?;
+        write(&file)?;
         file.sync_all()?;
         fs::rename(&new, path)
     })();
@@ -270,9 +270,10 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
 pub(super) fn sync_all(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => sync_all(&entry.path())?,
-            false => File::open(entry.path())?.sync_all()?,
+        if entry.file_type()?.is_dir() {
+            sync_all(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
         }
     }
     sync_folder(path)

@@ -78,7 +78,7 @@ pub enum StoreError {
         path: PathBuf,
         /// Bytes that are free.
         free: u64,
-        /// Bytes that are to stay free ([store] min_free).
+        /// Bytes that are to stay free (`[store] min_free`).
         floor: u64,
     },
     /// An earlier commit failed, and what is on disk has to be read again.

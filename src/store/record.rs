@@ -487,8 +487,8 @@ pub(super) mod tests {
             }),
             (id(), jid()).prop_map(move |(of, jid)| Record::Subscriber(Subscriber { queue: queue(of), jid })),
             (any::<[u8; 32]>(), id(), any::<u64>(), any::<u64>()).prop_map(move |(token, of, created, used)| {
-                let (created, used) = (UnixTime(created), UnixTime(used));
-                Record::Session(Session { token: TokenHash(token), account: account(of), created, used })
+                let (token, created) = (TokenHash(token), UnixTime(created));
+                Record::Session(Session { token, account: account(of), created, used: UnixTime(used) })
             }),
         ]
     }

@@ -2,8 +2,8 @@
 //!
 //! What may be relied on, and what makes it so:
 //!
-//! - **A commit that returned survives a loss of power.** `flush` of this release only hands its writes to the kernel, so the file is
-//!   synced behind it, by a descriptor of our own.
+//! - **A commit that returned survives a loss of power.** `flush` of this release only hands its writes to the kernel, so its log is
+//!   synced behind it, by a descriptor of our own, and so are the files in `blobs` that it makes for pages above 128 KiB.
 //! - **A commit is there as a whole or not at all.** Up to [`CHUNK`] writes are one transaction. A larger change is first written as a
 //!   whole to a file beside the database, and from then on made in chunks; when it is broken off, the next opening makes it again from
 //!   the start, which gives the same, since each write says what is to be there and not what is to be changed.
@@ -116,22 +116,19 @@ impl SledStore {
 
     fn finish_pending(&mut self) -> Result<(), StoreError> {
         let path = self.folder.pending();
-        let damaged = |what| self.folder.damaged(what);
-        match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match self.counts.pending {
-                true => {
-                    Err(damaged("a large change was broken off, and its file rosterd-pending is missing".to_owned()))
-                }
-                false => Ok(()),
-            },
-            Err(source) => Err(folder::failed("could not open", &path)(source)),
-            Ok(file) => {
-                let change = dump::read_change(BufReader::new(file));
-                let change = change.map_err(|error| {
-                    damaged(format!("a large change was broken off, and its file rosterd-pending is damaged: {error}"))
-                })?;
-                self.make(&change)
+        let damaged = |what| {
+            Err(self.folder.damaged(format!("a large change was broken off, and its file rosterd-pending {what}")))
+        };
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.counts.pending => {
+                return damaged("is missing".to_owned());
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result.map_err(folder::failed("could not open", &path))?,
+        };
+        match dump::read_change(BufReader::new(file)) {
+            Err(error) => damaged(format!("is damaged: {error}")),
+            Ok(change) => self.make(&change),
         }
     }
 
@@ -202,7 +199,7 @@ impl Store for SledStore {
             return Err(StoreError::Failed { path: self.folder.store(), cause: cause.clone() });
         }
         let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
-        self.failed = result.as_ref().err().map(|error| in_words(error));
+        self.failed = result.as_ref().err().map(in_words);
         result
     }
 }
@@ -277,12 +274,25 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
 /// Starts sled on a folder that we have.
 fn start(folder: &Folder, path: &Path) -> Result<Db, StoreError> {
     folder.await_released(&path.join("db"))?;
+    forget_unfinished_snapshots(path).map_err(|error| folder.unwritten("could not tidy up", path, error))?;
     // Without a flusher of its own, sled writes when we say so and at no other time.
     let config = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
     guarded(folder, || config.open())
 }
 
-/// Runs what calls sled, which panics where it meets pages that it can not read.
+/// While it opens, sled writes a snapshot of its page table under another name before it puts it in place. One that a full disk or a loss
+/// of power broke off it would take for the newest, and refuse the whole store.
+fn forget_unfinished_snapshots(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().as_encoded_bytes().ends_with(b".generating") {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs what calls sled, which panics where it meets pages that it can not read. (So the program has to be built to unwind.)
 fn guarded<T>(folder: &Folder, work: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|error| explain(folder, error)),
@@ -295,15 +305,15 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it does not say why")
 }
 
+fn is_gap(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound | io::ErrorKind::InvalidData)
+}
+
 fn explain(folder: &Folder, error: ::sled::Error) -> StoreError {
     match error {
-        ::sled::Error::Io(error) => match error.kind() {
-            // A file, or its end, that should be there.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::NotFound | io::ErrorKind::InvalidData => {
-                folder.damaged(error.to_string())
-            }
-            _ => folder.unwritten("could not use the files in", &folder.store(), error),
-        },
+        // A file, or its end, that should be there.
+        ::sled::Error::Io(error) if is_gap(&error) => folder.damaged(error.to_string()),
+        ::sled::Error::Io(error) => folder.unwritten("could not use the files in", &folder.store(), error),
         ::sled::Error::Unsupported(what) => StoreError::Foreign { path: folder.store(), what },
         ::sled::Error::Corruption { .. } | ::sled::Error::ReportableBug(_) | ::sled::Error::CollectionNotFound(_) => {
             folder.damaged(error.to_string())
@@ -445,6 +455,13 @@ mod tests {
     }
 
     #[test]
+    fn a_snapshot_that_was_broken_off_is_passed_over() {
+        let state = filled();
+        fs::write(state.path().join("store/snap.00000000000F0000.generating"), "half").unwrap();
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), one_of_each());
+    }
+
+    #[test]
     fn values_too_large_for_the_log_are_kept() {
         let state = tempfile::tempdir().unwrap();
         let mut store = SledStore::open(state.path(), 0).unwrap();
@@ -496,9 +513,11 @@ mod tests {
         fs::create_dir(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
             let entry = entry.unwrap();
-            match entry.path().is_dir() {
-                true => copy(&entry.path(), &to.join(entry.file_name())),
-                false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).unwrap();
             }
         }
     }

@@ -161,11 +161,11 @@ fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
 }
 
 fn asked(payload: &Element) -> Query {
-    let node = || payload.attr("node").filter(|node| !node.is_empty()).map(ToOwned::to_owned);
+    let has_node = payload.attr("node").is_some_and(|node| !node.is_empty());
     if payload.is("query", ns::DISCO_INFO) {
-        Query::DiscoInfo { node: node() }
+        if has_node { Query::DiscoNode } else { Query::DiscoInfo }
     } else if payload.is("query", ns::DISCO_ITEMS) {
-        Query::DiscoItems { node: node() }
+        if has_node { Query::DiscoNode } else { Query::DiscoItems }
     } else if payload.is("ping", ns::PING) {
         Query::Ping
     } else if payload.is("query", ns::VERSION) {
@@ -285,22 +285,17 @@ mod tests {
         let of = |to: &str, kind: &str, payload: &str| {
             meaning(&format!("<iq from='ann@localhost/x' to='{to}' id='7' type='{kind}'>{payload}</iq>"))
         };
-        let is = |kind, payload, expected| match of("law@queues.localhost", kind, payload) {
-            Meaning::Request(request) => {
-                assert_eq!(request.query, expected);
-                assert_eq!(request.target, Target::Queue(Name::parse("law", 60).unwrap()));
-            }
-            other => panic!("{payload}: {other:?}"),
+        let is = |kind, payload, expected| {
+            let Meaning::Request(request) = of("law@queues.localhost", kind, payload) else { panic!("{payload}") };
+            assert_eq!(request.query, expected);
+            assert_eq!(request.target, Target::Queue(Name::parse("law", 60).unwrap()));
         };
         is("get", "<ping xmlns='urn:xmpp:ping'/>", Query::Ping);
         is("set", "<ping xmlns='urn:xmpp:ping'/>", Query::Other);
         is("get", "<query xmlns='jabber:iq:version'/>", Query::Version);
-        is("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", Query::DiscoInfo { node: None });
-        is(
-            "get",
-            "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>",
-            Query::DiscoItems { node: Some("a".into()) },
-        );
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", Query::DiscoInfo);
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node=''/>", Query::DiscoItems);
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>", Query::DiscoNode);
         is("get", "<x xmlns='y'/>", Query::Other);
         is("get", "", Query::Other);
         assert_eq!(of("queues.localhost", "result", ""), Meaning::Answer("7".into()));

@@ -17,10 +17,7 @@ const FEATURES: [&str; 4] = [ns::DISCO_INFO, ns::DISCO_ITEMS, ns::PING, ns::VERS
 /// with no person at the keys. There is none for a queue: `collaboration/workgroup` of XEP-0142 promises a protocol that
 /// we do not speak, and `account/registered` an account with the server's own services. The watcher is of the same kind.
 /// The component is `component/generic`.
-pub(super) fn info(target: &Target, node: Option<String>) -> Reply {
-    if node.is_some() {
-        return Err(DefinedCondition::ItemNotFound);
-    }
+pub(super) fn info(target: &Target) -> Reply {
     let (category, kind, name) = match target {
         Target::Component => ("component", "generic", "rosterd"),
         Target::Watcher => ("client", "bot", "rosterd"),
@@ -34,11 +31,9 @@ pub(super) fn info(target: &Target, node: Option<String>) -> Reply {
 }
 
 /// Nothing: who asks is not told of queues that are not theirs.
-pub(super) fn items(node: Option<String>) -> Reply {
-    match node {
-        Some(_) => Err(DefinedCondition::ItemNotFound),
-        None => Ok(Some(DiscoItemsResult { node: None, items: Vec::new(), rsm: None }.into())),
-    }
+#[expect(clippy::unnecessary_wraps, reason = "all kinds of requests are answered alike")]
+pub(super) fn items() -> Reply {
+    Ok(Some(DiscoItemsResult { node: None, items: Vec::new(), rsm: None }.into()))
 }
 
 #[cfg(test)]
@@ -49,7 +44,7 @@ mod tests {
     #[test]
     fn what_is_what() {
         let check = |target: &Target, expected: &str| {
-            let info = info(target, None).unwrap().unwrap();
+            let info = info(target).unwrap().unwrap();
             let identity = info.get_child("identity", ns::DISCO_INFO).unwrap();
             let attr = |name| identity.attr(name).unwrap();
             assert_eq!(format!("{}/{} {}", attr("category"), attr("type"), attr("name")), expected);

@@ -28,17 +28,25 @@ pub(super) struct Door<Io> {
     input: Box<[u8]>,
     /// What of the input was not yet given to the gate.
     unread: std::ops::Range<usize>,
-    /// How many bytes of the gate's piece were read; `None` when it has none.
-    read: Option<usize>,
+    /// The gate's piece, where it is being given out as bytes, and how many of them were read.
+    given: Option<(Piece, usize)>,
 }
 
 impl<Io> Door<Io> {
     pub(super) fn new(io: Io) -> Self {
-        Self { io, gate: Gate::default(), input: vec![0; READ_MOST].into(), unread: 0..0, read: None }
+        Self { io, gate: Gate::default(), input: vec![0; READ_MOST].into(), unread: 0..0, given: None }
     }
 
     /// The next piece, out of what was read already.
     pub(super) fn next_piece(&mut self) -> Result<Option<Piece>, Broken> {
+        match self.given.take() {
+            // Looked at, but not read: a parser may ask for more before it has said all about what it has.
+            Some((piece, 0)) => Ok(Some(piece)),
+            Some(_) | None => self.advance(),
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<Piece>, Broken> {
         let mut input = &self.input[self.unread.clone()];
         let piece = self.gate.take(&mut input);
         self.unread.start = self.unread.end - input.len();
@@ -64,18 +72,18 @@ impl Door<TcpStream> {
     /// Reading and writing apart from each other.
     pub(super) fn split(self) -> (Door<OwnedReadHalf>, OwnedWriteHalf) {
         let (io, out) = self.io.into_split();
-        (Door { io, gate: self.gate, input: self.input, unread: self.unread, read: None }, out)
+        (Door { io, gate: self.gate, input: self.input, unread: self.unread, given: self.given }, out)
     }
 }
 
 impl<Io: AsyncRead + Unpin> AsyncBufRead for Door<Io> {
     fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
-        while this.read.is_none() {
-            match this.next_piece() {
+        while this.given.is_none() {
+            match this.advance() {
                 // Nobody but the server itself speaks before the handshake is done.
                 Ok(Some(Piece::Dropped(_))) => {}
-                Ok(Some(Piece::Header | Piece::Stanza | Piece::Footer)) => this.read = Some(0),
+                Ok(Some(piece @ (Piece::Header | Piece::Stanza | Piece::Footer))) => this.given = Some((piece, 0)),
                 Err(broken) => return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, broken))),
                 Ok(None) => {
                     let mut buf = ReadBuf::new(&mut this.input);
@@ -87,11 +95,13 @@ impl<Io: AsyncRead + Unpin> AsyncBufRead for Door<Io> {
                 }
             }
         }
-        Poll::Ready(Ok(&this.gate.bytes()[this.read.unwrap_or(0)..]))
+        let read = this.given.map_or(0, |(_, read)| read);
+        Poll::Ready(Ok(&this.gate.bytes()[read..]))
     }
 
     fn consume(mut self: Pin<&mut Self>, amount: usize) {
-        self.read = self.read.map(|read| read + amount).filter(|read| *read < self.gate.bytes().len());
+        let given = self.given.map(|(piece, read)| (piece, read + amount));
+        self.given = given.filter(|(_, read)| *read < self.gate.bytes().len());
     }
 }
 
@@ -134,6 +144,7 @@ mod tests {
             assert_eq!(door.fill_buf().await.unwrap(), expected.as_bytes());
             door.consume(expected.len());
         }
+        assert_eq!(door.fill_buf().await.unwrap(), b"<presence/>", "looked at");
         assert_eq!(door.next_piece(), Ok(Some(Piece::Stanza)));
         assert_eq!(door.gate().bytes(), b"<presence/>");
         assert_eq!(door.next_piece(), Ok(None));

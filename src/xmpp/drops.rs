@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::Instant;
 
 /// A sender is named this often at the most.
-const NAMED_EVERY: Duration = Duration::from_secs(60);
+const NAMED_EVERY: Duration = Duration::from_mins(1);
 /// The most senders that are told apart; all others together are named as often as one.
 const SENDERS_MOST: usize = 256;
 /// No address is empty.

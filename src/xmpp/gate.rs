@@ -56,6 +56,15 @@ enum At {
     Value(u8),
     /// In an end tag.
     End,
+    /// In what is no tag.
+    Aside(Aside),
+    /// Behind the footer.
+    Over,
+}
+
+/// Where in a comment, a CDATA section, a processing instruction or a declaration we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aside {
     /// Behind `<!`.
     Bang,
     /// Behind `<!-`.
@@ -72,11 +81,49 @@ enum At {
     Declaration(usize),
     /// In a quoted text of a declaration: which quote, and within how many brackets.
     Literal(u8, usize),
-    /// Behind the footer.
-    Over,
 }
 
 const CDATA: &[u8] = b"CDATA[";
+
+impl Aside {
+    /// Where we are after `byte`; `None` at the end of it.
+    fn after(self, byte: u8) -> Option<Self> {
+        let next = match (self, byte) {
+            (
+                Self::Bang
+                | Self::Dash
+                | Self::Bracket(_)
+                | Self::Comment(2)
+                | Self::Cdata(2)
+                | Self::Instruction(true)
+                | Self::Declaration(0),
+                b'>',
+            ) => return None,
+
+            (Self::Bang, b'-') => Self::Dash,
+            (Self::Bang, b'[') => Self::Bracket(0),
+            (Self::Dash, b'-') => Self::Comment(0),
+            (Self::Bang | Self::Dash, _) => Self::Declaration(0),
+            (Self::Bracket(read), _) if byte != CDATA[read] => Self::Declaration(1),
+            (Self::Bracket(read), _) if read + 1 == CDATA.len() => Self::Cdata(0),
+            (Self::Bracket(read), _) => Self::Bracket(read + 1),
+
+            (Self::Comment(dashes), b'-') => Self::Comment((dashes + 1).min(2)),
+            (Self::Comment(_), _) => Self::Comment(0),
+            (Self::Cdata(brackets), b']') => Self::Cdata((brackets + 1).min(2)),
+            (Self::Cdata(_), _) => Self::Cdata(0),
+            (Self::Instruction(_), _) => Self::Instruction(byte == b'?'),
+
+            (Self::Declaration(within), b'[') => Self::Declaration(within + 1),
+            (Self::Declaration(within), b']') => Self::Declaration(within.saturating_sub(1)),
+            (Self::Declaration(within), b'"' | b'\'') => Self::Literal(byte, within),
+            (Self::Literal(quote, within), _) if byte == quote => Self::Declaration(within),
+            (Self::Declaration(_) | Self::Literal(..), _) => self,
+        };
+        Some(next)
+    }
+}
+
 const FROM: &[u8] = b"from";
 /// An address has at most 3,071 bytes (RFC 7622 section 3.1).
 const SENDER_MOST: usize = 3_071;
@@ -168,18 +215,7 @@ impl Gate {
             At::Text if self.depth > 1 => input.iter().position(|byte| *byte == b'<'),
             At::Value(quote) => input.iter().position(|byte| *byte == quote),
             At::Over => None,
-            At::Text
-            | At::Open
-            | At::Start(_)
-            | At::End
-            | At::Bang
-            | At::Dash
-            | At::Bracket(_)
-            | At::Comment(_)
-            | At::Cdata(_)
-            | At::Instruction(_)
-            | At::Declaration(_)
-            | At::Literal(..) => return 0,
+            At::Text | At::Open | At::Start(_) | At::End | At::Aside(_) => return 0,
         };
         end.unwrap_or(input.len())
     }
@@ -235,14 +271,32 @@ impl Gate {
             return Ok(None);
         }
         self.keep(&[byte])?;
-        let at = self.at;
-        match (at, byte) {
-            (At::Text, b'<') => self.at = At::Open,
-            (At::Text | At::Over, _) => {}
+        let piece = match (self.at, byte) {
+            (At::End, b'>') => self.closed(),
+            (At::Start(true), b'>') => self.opened_and_closed(),
+            (At::Start(false), b'>') => self.opened(),
+            (At::Aside(aside), _) => match aside.after(byte) {
+                Some(aside) => {
+                    self.at = At::Aside(aside);
+                    None
+                }
+                None => self.aside_ended(),
+            },
+            (At::Text | At::Open | At::Start(_) | At::Value(_) | At::End | At::Over, _) => {
+                self.step_on(byte);
+                None
+            }
+        };
+        Ok(piece)
+    }
 
+    /// A step that ends nothing.
+    fn step_on(&mut self, byte: u8) {
+        match (self.at, byte) {
+            (At::Text, b'<') => self.at = At::Open,
             (At::Open, b'/') => self.at = At::End,
-            (At::Open, b'!') => self.at = At::Bang,
-            (At::Open, b'?') => self.at = At::Instruction(false),
+            (At::Open, b'!') => self.at = At::Aside(Aside::Bang),
+            (At::Open, b'?') => self.at = At::Aside(Aside::Instruction(false)),
             (At::Open, b'>') => self.at = At::Text,
             (At::Open, _) => {
                 self.at = At::Start(false);
@@ -250,56 +304,18 @@ impl Gate {
                 self.name.clear();
                 self.name.push(byte);
             }
-
             (At::Start(_), b'"' | b'\'') => self.value_begins(byte),
-            (At::Start(false), b'>') => return Ok(self.opened()),
-            (At::Start(true), b'>') => return Ok(self.opened_and_closed()),
             (At::Start(_), _) => {
                 self.at = At::Start(byte == b'/');
                 self.name_goes_on(byte);
             }
-
             // The closing quote: the bytes before it were passed in one go.
             (At::Value(_), _) => {
                 self.at = At::Start(false);
                 self.name.clear();
             }
-
-            (At::End, b'>') => return Ok(self.closed()),
-            (At::End, _) => {}
-
-            (At::Bang, b'-') => self.at = At::Dash,
-            (At::Bang, b'[') => self.at = At::Bracket(0),
-            (At::Bang, b'>') => return Ok(self.aside()),
-            (At::Bang, _) => self.at = At::Declaration(0),
-            (At::Dash, b'-') => self.at = At::Comment(0),
-            (At::Dash, b'>') => return Ok(self.aside()),
-            (At::Dash, _) => self.at = At::Declaration(0),
-            (At::Bracket(read), _) if byte == CDATA[read] => {
-                self.at = if read + 1 == CDATA.len() { At::Cdata(0) } else { At::Bracket(read + 1) };
-            }
-            (At::Bracket(_), b'>') => return Ok(self.aside()),
-            (At::Bracket(_), _) => self.at = At::Declaration(1),
-
-            (At::Comment(2), b'>') => return Ok(self.aside()),
-            (At::Comment(dashes), b'-') => self.at = At::Comment((dashes + 1).min(2)),
-            (At::Comment(_), _) => self.at = At::Comment(0),
-            (At::Cdata(2), b'>') => return Ok(self.aside()),
-            (At::Cdata(brackets), b']') => self.at = At::Cdata((brackets + 1).min(2)),
-            (At::Cdata(_), _) => self.at = At::Cdata(0),
-
-            (At::Instruction(true), b'>') => return Ok(self.aside()),
-            (At::Instruction(_), _) => self.at = At::Instruction(byte == b'?'),
-
-            (At::Declaration(0), b'>') => return Ok(self.aside()),
-            (At::Declaration(within), b'[') => self.at = At::Declaration(within + 1),
-            (At::Declaration(within), b']') => self.at = At::Declaration(within.saturating_sub(1)),
-            (At::Declaration(within), b'"' | b'\'') => self.at = At::Literal(byte, within),
-            (At::Declaration(_), _) => {}
-            (At::Literal(quote, within), _) if byte == quote => self.at = At::Declaration(within),
-            (At::Literal(..), _) => {}
+            (At::Text | At::End | At::Aside(_) | At::Over, _) => {}
         }
-        Ok(None)
     }
 
     fn name_goes_on(&mut self, byte: u8) {
@@ -352,10 +368,9 @@ impl Gate {
         }
     }
 
-    /// A comment, a CDATA section, a processing instruction or a declaration has ended.
-    fn aside(&mut self) -> Option<Piece> {
+    fn aside_ended(&mut self) -> Option<Piece> {
         self.at = At::Text;
-        // Before the header it is for the parser to judge; within a stanza too.
+        // Before the header and within a stanza it is for the parser to judge.
         (self.depth == 1).then(|| {
             self.drop_it("not-a-stanza");
             Piece::Dropped("not-a-stanza")
@@ -446,7 +461,7 @@ mod tests {
         assert_eq!(dropped(&format!("<p a='{long}' {from}/>")), "attribute-too-long ann@localhost");
         assert_eq!(dropped(&format!("<p {from}><s a='{long}' from='eve@x'/></p>")), "attribute-too-long ann@localhost");
         assert_eq!(dropped(&format!("<p {from}>{}</p>", "x".repeat(STANZA_MOST))), "stanza-too-long ann@localhost");
-        let many: String = (0..=ATTRIBUTES_MOST).map(|n| format!(" a{n}=''")).collect();
+        let many = " a=''".repeat(ATTRIBUTES_MOST + 1);
         assert_eq!(dropped(&format!("<p{many} {from}/>")), "too-many-attributes ann@localhost");
         let deep = |depth| format!("<p {from}>{}{}</p>", "<d>".repeat(depth), "</d>".repeat(depth));
         assert_eq!(dropped(&deep(DEPTH_MOST)), "too-deep ann@localhost");

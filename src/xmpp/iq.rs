@@ -1,5 +1,7 @@
 //! Requests (RFC 6120 section 8.2.3): every one is answered, at least with an error.
 
+use std::collections::BTreeMap;
+
 use jid::Jid;
 use minidom::Element;
 use xmpp_parsers::{
@@ -14,15 +16,11 @@ use crate::domain::Name;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Query {
     /// Who are you, and what can you do?
-    DiscoInfo {
-        /// Of what part of you.
-        node: Option<String>,
-    },
+    DiscoInfo,
     /// What do you have?
-    DiscoItems {
-        /// In what part of you.
-        node: Option<String>,
-    },
+    DiscoItems,
+    /// One of these of a part of you, a node. Nothing of ours has any.
+    DiscoNode,
     /// Are you there?
     Ping,
     /// What software are you?
@@ -53,9 +51,9 @@ pub(super) fn answer(request: Request, exists: impl FnOnce(&Name) -> bool) -> El
         Target::Nothing => false,
     };
     let reply = match query {
-        Query::DiscoInfo { node } if is_there => disco::info(&target, node),
-        Query::DiscoItems { node } if is_there => disco::items(node),
-        Query::DiscoInfo { .. } | Query::DiscoItems { .. } => Err(DefinedCondition::ItemNotFound),
+        Query::DiscoInfo if is_there => disco::info(&target),
+        Query::DiscoItems if is_there => disco::items(),
+        Query::DiscoInfo | Query::DiscoItems | Query::DiscoNode => Err(DefinedCondition::ItemNotFound),
         Query::Ping if is_there => ping::reply(),
         Query::Version if is_there => version::reply(),
         // To an address that is not there the same, so that nobody can tell (RFC 6120 section 8.3.3.19).
@@ -69,7 +67,7 @@ pub(super) fn answer(request: Request, exists: impl FnOnce(&Name) -> bool) -> El
 }
 
 fn error(defined_condition: DefinedCondition) -> StanzaError {
-    StanzaError { type_: ErrorType::Cancel, by: None, defined_condition, texts: Default::default(), other: None }
+    StanzaError { type_: ErrorType::Cancel, by: None, defined_condition, texts: BTreeMap::default(), other: None }
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub(super) enum LinkError {
     Ended(String),
     #[error("the server closed the stream")]
     Closed,
-    #[error("the connection ended in the middle of the stream")]
+    #[error("the server dropped the connection")]
     Cut,
     #[error("the server did not answer a ping within {0:?}")]
     Silent(Duration),
@@ -154,7 +154,7 @@ async fn connect(settings: &Settings) -> Result<TcpStream, LinkError> {
 async fn shake_hands(settings: &Settings, door: Door<TcpStream>) -> Result<Door<TcpStream>, LinkError> {
     let header = StreamHeader { to: Some(settings.domain.as_str().into()), ..StreamHeader::default() };
     // Who waits for us does so with a clock of its own.
-    let patience = Duration::from_secs(24 * 60 * 60);
+    let patience = Duration::from_hours(24);
     let timeouts = Timeouts { read_timeout: patience, response_timeout: patience };
     let opening = initiate_stream(door, ns::COMPONENT, header, timeouts).await;
     let mut opened = opening.map_err(|source| LinkError::NoComponent { source })?;
@@ -189,8 +189,13 @@ fn refusal(error: &StreamError, domain: &str) -> String {
         ),
         "host-unknown" => format!(
             "the server does not know the component {domain}: \
-             add it to the server's configuration, or correct [xmpp] domain"
+             add it to the server's configuration, or correct [xmpp] domain; and [xmpp] server must be the component port"
         ),
+        "invalid-namespace" => {
+            format!(
+                "the server takes no component {domain} there: [xmpp] server must be its component port, not another one"
+            )
+        }
         "conflict" => format!(
             "the server has a component {domain} already: only one daemon can serve a domain, so stop the other one"
         ),
@@ -354,8 +359,12 @@ impl Sender<'_> {
             if reply.is_err() && effect.is_err() {
                 break;
             }
-            reply.into_iter().for_each(|reply| self.put(&reply));
-            effect.into_iter().for_each(|effect| self.put(&encode(&effect, self.ours, self.ids)));
+            if let Ok(reply) = reply {
+                self.put(&reply);
+            }
+            if let Ok(effect) = effect {
+                self.put(&encode(&effect, self.ours, self.ids));
+            }
         }
     }
 
@@ -386,6 +395,7 @@ mod tests {
         check("not-authorized", None, "refused the secret");
         check("host-unknown", None, "does not know");
         check("conflict", None, "already");
+        check("invalid-namespace", None, "must be its component port");
         check("policy-violation", Some("no"), "policy-violation; it says: \"no\"");
     }
 }

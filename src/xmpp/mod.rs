@@ -81,8 +81,8 @@ impl Settings {
             ping_after: Duration::from_secs(30),
             ping_timeout: Duration::from_secs(15),
             backoff_min: Duration::from_secs(1),
-            backoff_max: Duration::from_secs(60),
-            stable_after: Duration::from_secs(60),
+            backoff_max: Duration::from_mins(1),
+            stable_after: Duration::from_mins(1),
             goodbye: Duration::from_secs(5),
         }
     }

@@ -1,0 +1,186 @@
+//! The composition root: the one file that names all adapters. Builds everything, then runs it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    config::Settings,
+    domain::{Desk, Policy, Record},
+    engine::{Engine, Fact, Handle},
+    http::{self, admin},
+    lifecycle::{self, Part, Signals},
+    store::{Committer, SledStore, Store, StoreError, dump},
+    xmpp,
+};
+
+/// The store, the engine that has read it, and the ways to it.
+pub struct Core {
+    /// The way to the engine.
+    pub handle: Handle,
+    engine: Engine,
+    facts: tokio::sync::mpsc::Sender<Fact>,
+    failed: CancellationToken,
+}
+
+/// How exports are written and read.
+pub const DUMP: admin::Format = admin::Format {
+    write: |records, out| dump::write_records(records, out, |_| ()),
+    read: |input| {
+        dump::read_records(std::io::BufReader::new(input), |_| ()).map_err(|error| crate::telemetry::chain(&error))
+    },
+};
+
+fn policy(settings: &Settings) -> Policy {
+    Policy {
+        precedence: settings.availability.precedence,
+        merge: settings.availability.merge,
+        domain: settings.xmpp.domain.as_str().into(),
+        user_domain: settings.xmpp.user_domain.as_str().into(),
+        watcher: settings.xmpp.watcher.clone(),
+        sweep_rate: settings.xmpp.sweep_rate,
+        sweep_quiet: settings.xmpp.sweep_quiet,
+        ask_again: settings.xmpp.ask_again,
+        session_idle: settings.http.session_idle.as_secs(),
+    }
+}
+
+impl Core {
+    /// Opens the store, and reads everything in it. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// What is wrong with the store.
+    pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+        let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?;
+        let records = store.load()?;
+        info!(records = records.len(), path = %settings.store.path.display(), "store read");
+        let now = tokio::time::Instant::now().into_std();
+        let desk = Desk::restore(policy(settings), records, now).map_err(|error| StoreError::Damaged {
+            path: settings.store.path.clone(),
+            what: format!("the records do not fit together: {error}"),
+        })?;
+        let failed = CancellationToken::new();
+        let committer = Committer::start(Box::new(store)).map_err(|source| StoreError::Io {
+            doing: "could not start a thread for",
+            path: settings.store.path.clone(),
+            source,
+        })?;
+        let (engine, handle, facts) = Engine::new(desk, committer, failed.clone());
+        Ok(Self { handle, engine, facts, failed })
+    }
+
+    /// Runs the engine alone, for as long as `work` takes, and until everything it asked for is on disk.
+    pub async fn run_for<T>(self, work: impl AsyncFnOnce(Handle) -> T) -> T {
+        let stop = CancellationToken::new();
+        let engine = self.engine.run(stop.clone());
+        let work = async {
+            let done = work(self.handle).await;
+            stop.cancel();
+            done
+        };
+        let ((), done) = tokio::join!(engine, work);
+        done
+    }
+}
+
+/// Runs the daemon until a signal, or until something that it can not do without fails.
+///
+/// # Errors
+/// What could not be started, or what failed.
+pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::take().context("could not take signals")?;
+    let opening = settings.clone();
+    let core =
+        tokio::task::spawn_blocking(move || Core::open(&opening)).await.context("could not read the store")??;
+    let Core { handle, engine, facts, failed } = core;
+
+    let web = http::Server::bind(web_settings(&settings), handle.clone())?;
+    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        https = %web.local_addr(),
+        admin = %settings.admin.socket.display(),
+        domain = settings.xmpp.domain,
+        "rosterd starts"
+    );
+
+    let [engine_part, link_part, web_part, admin_part] = ["engine", "link", "https", "admin"].map(Part::new);
+    engine_part.start(engine.run(engine_part.stop_token()), &failed);
+    let stop = web_part.stop_token();
+    web_part.start(async move { report(web.run(stop).await) }, &failed);
+    let stop = admin_part.stop_token();
+    admin_part.start(async move { report(admin.run(stop).await) }, &failed);
+    link_part.start(xmpp::run(link_settings(&settings), handle.clone(), facts, link_part.stop_token()), &failed);
+
+    tokio::select! {
+        signal = signals.next() => info!(signal, "stopping"),
+        () = failed.cancelled() => {}
+    }
+    let parts = async {
+        web_part.stop().await;
+        admin_part.stop().await;
+        if timeout(lifecycle::STEP_MOST, handle.close()).await.is_err() {
+            warn!("not every follower of every queue could be told that it is closed");
+        }
+        link_part.stop().await;
+        engine_part.stop().await;
+    };
+    tokio::select! {
+        () = parts => {}
+        signal = signals.next() => warn!(signal, "stopping at once"),
+    }
+    if let Some(failure) = handle.failure() {
+        return Err(anyhow::Error::new(failure).context("the store has failed"));
+    }
+    anyhow::ensure!(!failed.is_cancelled(), "a part of rosterd ended by itself: its reason stands in the log");
+    info!("stopped");
+    Ok(())
+}
+
+fn report<E: std::error::Error>(result: Result<(), E>) {
+    if let Err(error) = result {
+        error!(error = %crate::telemetry::chain(&error), "could not serve any more");
+    }
+}
+
+fn web_settings(settings: &Settings) -> http::Settings {
+    http::Settings {
+        listen: settings.http.listen,
+        tls_cert: settings.http.tls_cert.clone(),
+        tls_key: settings.http.tls_key.clone(),
+        state: settings.store.path.clone(),
+        domain: settings.xmpp.domain.as_str().into(),
+        user_domain: settings.xmpp.user_domain.as_str().into(),
+        presence_cap: settings.http.presence_cap,
+        presence_of_users: settings.http.presence_of_users,
+        request_timeout: settings.http.request_timeout,
+        body_limit: 64 * 1024,
+    }
+}
+
+fn link_settings(settings: &Settings) -> xmpp::Settings {
+    let xmpp = &settings.xmpp;
+    xmpp::Settings {
+        server: xmpp.server.clone(),
+        domain: xmpp.domain.clone(),
+        user_domain: xmpp.user_domain.clone(),
+        secret: xmpp.secret.clone(),
+        watcher: xmpp.watcher.clone(),
+        ping_after: xmpp.ping_after,
+        ping_timeout: xmpp.ping_timeout,
+        connect_timeout: xmpp.connect_timeout,
+        backoff_min: Duration::from_secs(1),
+        backoff_max: Duration::from_mins(1),
+        stable_after: Duration::from_mins(1),
+        goodbye: lifecycle::GOODBYE_MOST,
+    }
+}
+
+/// Everything in `settings`' store, for a command that runs without the daemon.
+#[must_use]
+pub fn records(handle: &Handle) -> Vec<Record> {
+    handle.read(Desk::records)
+}

@@ -1,0 +1,127 @@
+//! The way to the daemon, or to its store when it does not run.
+
+use std::{
+    io::{self, BufReader},
+    path::Path,
+};
+
+use anyhow::{Context, anyhow};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::UnixStream, task::JoinSet};
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::{Code, Failure};
+use crate::{
+    app::Core,
+    config::Settings,
+    domain::Record,
+    http::admin::{self, Command, Problem, Reply},
+    store::dump,
+};
+
+/// Does `command` through the daemon, or in its store when it does not run.
+pub(super) fn ask(settings: &Settings, command: Command) -> Result<Reply, Failure> {
+    runtime()?.block_on(async {
+        if let Some(stream) = connect(&settings.admin.socket).await? {
+            return ask_daemon(stream, &command).await;
+        }
+        let answer = async |handle| admin::answer(&handle, command).await;
+        let answered = Core::open(settings)?.run_for(answer).await;
+        answered.map_err(|problem| Failure::new(Code::Failed, problem))
+    })
+}
+
+/// Asks the daemon; that it does not run is an error.
+pub(super) fn ask_running(settings: &Settings, command: &Command) -> Result<Reply, Failure> {
+    runtime()?.block_on(async {
+        let socket = &settings.admin.socket;
+        let stream = connect(socket).await?.ok_or_else(|| {
+            let what = anyhow!("rosterd does not run: nobody answers on {}", socket.display());
+            Failure::new(Code::Unavailable, what)
+        })?;
+        ask_daemon(stream, command).await
+    })
+}
+
+/// A runtime for one command.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.context("could not start")?)
+}
+
+/// The daemon's admin socket; `None` when there is no daemon.
+pub(super) async fn connect(socket: &Path) -> Result<Option<UnixStream>, Failure> {
+    match UnixStream::connect(socket).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => {
+            let code = if error.kind() == io::ErrorKind::PermissionDenied { Code::Permission } else { Code::Failed };
+            let what = format!("could not talk to rosterd on {}", socket.display());
+            Err(Failure::new(code, anyhow::Error::new(error).context(what)))
+        }
+    }
+}
+
+/// Everything that the daemon has stored.
+pub(super) async fn export(stream: UnixStream) -> Result<Vec<Record>, Failure> {
+    let answer = send(stream, Method::GET, "/export", Bytes::new()).await?;
+    let data = answer.body.map_err(io::Error::other).into_data_stream();
+    let input = BufReader::new(SyncIoBridge::new(StreamReader::new(Box::pin(data))));
+    let read = tokio::task::spawn_blocking(move || dump::read_records(input, |_| ())).await;
+    Ok(read.context("could not read the export")?.context("the export broke off")?)
+}
+
+/// Has the daemon store everything in `records`.
+pub(super) async fn import(stream: UnixStream, records: &[Record]) -> Result<(), Failure> {
+    let mut body = Vec::new();
+    dump::write_records(records, &mut body, |_| ()).context("could not write the records down")?;
+    let answer = send(stream, Method::POST, "/import", body.into()).await?;
+    answer.body.collect().await.context("the daemon's answer broke off")?;
+    Ok(())
+}
+
+/// The daemon answered something else than what was asked.
+pub(super) fn strange_reply() -> Failure {
+    Failure::new(Code::Failed, anyhow!("the daemon's answer can not be read: is it of another version?"))
+}
+
+async fn ask_daemon(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
+    let command = serde_json::to_vec(command).context("could not write the command down")?;
+    let answer = send(stream, Method::POST, "/command", command.into()).await?;
+    let reply = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
+    serde_json::from_slice(&reply).map_err(|_| strange_reply())
+}
+
+/// An answer, and the task that reads it.
+struct Answer {
+    body: Incoming,
+    _connection: JoinSet<()>,
+}
+
+async fn send(stream: UnixStream, method: Method, path: &'static str, body: Bytes) -> Result<Answer, Failure> {
+    let handshake = http1::handshake(TokioIo::new(stream)).await;
+    let (mut sender, connection) = handshake.context("could not talk to the daemon")?;
+    let mut task = JoinSet::new();
+    task.spawn(async {
+        // What goes wrong here shows where the answer is read.
+        let _ = connection.await;
+    });
+    let request = Request::builder().method(method).uri(path).header("host", "rosterd");
+    let request = request.header("content-type", "application/json").body(Full::new(body));
+    let request = request.context("could not ask the daemon")?;
+    let response = sender.send_request(request).await.context("the daemon did not answer")?;
+    let (status, body) = (response.status(), response.into_body());
+    if status == StatusCode::OK {
+        return Ok(Answer { body, _connection: task });
+    }
+    let text = body.collect().await.context("the daemon's answer broke off")?.to_bytes();
+    let code = if status == StatusCode::FORBIDDEN { Code::Permission } else { Code::Failed };
+    let problem: Result<Problem, _> = serde_json::from_slice(&text);
+    Err(Failure::new(code, problem.map_or_else(|_| anyhow!("the daemon answered {status}"), anyhow::Error::new)))
+}

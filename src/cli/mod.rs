@@ -1,0 +1,75 @@
+//! The command line: one file a subcommand.
+
+mod account;
+mod check_config;
+mod daemon;
+mod exit;
+mod export;
+mod healthcheck;
+mod import;
+mod serve;
+mod status;
+mod terminal;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+pub use exit::{Code, Failure};
+
+use crate::config::{self, Settings};
+
+/// Staffing daemon for XMPP chat queues: watches the presence of operators, and publishes the availability of the queues
+/// that they staff.
+#[derive(Debug, Parser)]
+#[command(name = "rosterd", version, after_help = exit::HELP, max_term_width = 100)]
+pub struct Arguments {
+    /// The configuration file [default: /etc/rosterd/rosterd.toml]. Environment variables `ROSTERD__SECTION__KEY` go over it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Serve,
+    /// Say everything that is wrong with the configuration.
+    CheckConfig(check_config::CheckConfig),
+    /// Manage the accounts that may log in to the API.
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Show the link, and every queue with its show and who is on.
+    Status(status::Status),
+    /// Write everything that is stored to a file, as JSON lines.
+    Export(export::Export),
+    /// Read an export back into an empty store.
+    Import(import::Import),
+    /// Succeed if the daemon runs and does its work; for container and cluster health checks.
+    Healthcheck,
+}
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// What went wrong, and the exit code that says so.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { config, command } = arguments;
+    let settings = || -> Result<Settings, Failure> { Ok(config::load(config.as_deref())?) };
+    match command {
+        Command::Serve => serve::run(settings()?),
+        Command::CheckConfig(command) => command.run(settings),
+        Command::Account(command) => command.run(&settings()?),
+        Command::Status(command) => command.run(&settings()?),
+        Command::Export(command) => command.run(&settings()?),
+        Command::Import(command) => command.run(&settings()?),
+        Command::Healthcheck => healthcheck::run(&settings()?),
+    }
+}
+
+/// Writes a line to standard output. A reader that has gone away is no error: `rosterd status | head`.
+fn say(line: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,33 @@
+//! Answers in JSON.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+/// A reply: JSON in UTF-8, not to be kept by anybody in between.
+pub(super) struct Json(Bytes);
+
+impl Json {
+    pub(super) fn of(body: &impl Serialize) -> Self {
+        Self(serde_json::to_vec(body).expect("our bodies have text keys and nothing that can fail").into())
+    }
+
+    /// `{"success": true}`
+    pub(super) fn success() -> Self {
+        Self(Bytes::from_static(br#"{"success":true}"#))
+    }
+}
+
+impl IntoResponse for Json {
+    fn into_response(self) -> Response {
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        ];
+        (headers, self.0).into_response()
+    }
+}

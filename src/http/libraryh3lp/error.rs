@@ -1,0 +1,108 @@
+//! What went wrong, in the shape that clients of this API read.
+
+use std::borrow::Cow;
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::Json;
+use crate::{domain::Refusal, engine::EditError};
+
+/// A failure: a status, and one text under the two keys that different clients read.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Failure {
+    status: StatusCode,
+    message: Cow<'static, str>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    success: Option<bool>,
+    message: &'a str,
+    error: &'a str,
+}
+
+impl Failure {
+    pub(in crate::http) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, message: message.into(), header: None }
+    }
+
+    /// What was asked for can not be done. That is a 200 in this API, whatever the method: clients look at `success`.
+    pub(in crate::http) fn refused(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::OK, message)
+    }
+
+    pub(in crate::http) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "there is no such resource")
+    }
+
+    /// The router adds `Allow`.
+    pub(in crate::http) fn method_not_allowed() -> Self {
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "the resource does not support this method")
+    }
+
+    pub(in crate::http) fn unauthenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "log in first")
+    }
+
+    pub(in crate::http) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// With another text.
+    pub(super) fn saying(self, message: &'static str) -> Self {
+        Self { message: message.into(), ..self }
+    }
+
+    /// Asks the client for HTTP Basic.
+    pub(in crate::http) fn challenging(self) -> Self {
+        let challenge = HeaderValue::from_static("Basic realm=\"rosterd\", charset=\"UTF-8\"");
+        Self { header: Some((header::WWW_AUTHENTICATE, challenge)), ..self }
+    }
+
+    /// The failure of an edit on a thing that the path names: what is not there, or not the caller's, is a 404.
+    pub(super) fn of_edit(error: EditError) -> Self {
+        match error {
+            EditError::Refused(refusal) => match refusal {
+                Refusal::NoQueue | Refusal::NoUser | Refusal::NotAssigned => {
+                    Self::new(StatusCode::NOT_FOUND, refusal.to_string())
+                }
+                // The account was removed while the request was on its way.
+                Refusal::NoAccount => Self::unauthenticated(),
+                Refusal::AccountTaken(_)
+                | Refusal::NameTaken(_)
+                | Refusal::JidTaken(_)
+                | Refusal::JidOfQueues(_)
+                | Refusal::NotEmpty { .. }
+                | Refusal::StoreNotEmpty
+                | Refusal::Inconsistent(_)
+                | Refusal::NoMoreIds => Self::refused(refusal.to_string()),
+            },
+            // Why has been logged where it happened.
+            EditError::Store(_) => Self::unavailable("nothing can be stored at present, so nothing was changed"),
+            EditError::Stopping => Self::unavailable("rosterd is stopping, so nothing was changed"),
+        }
+    }
+
+    /// As [`Failure::of_edit`], where `of_the_body` is about what the fields name, not about what the path names.
+    pub(super) fn of_edit_but(error: EditError, of_the_body: fn(&Refusal) -> bool) -> Self {
+        match error {
+            EditError::Refused(refusal) if of_the_body(&refusal) => Self::refused(refusal.to_string()),
+            EditError::Refused(_) | EditError::Store(_) | EditError::Stopping => Self::of_edit(error),
+        }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response =
+            Json::of(&Body { success: None, message: &self.message, error: &self.message }).into_response();
+        *response.status_mut() = self.status;
+        response.headers_mut().extend(self.header);
+        response
+    }
+}

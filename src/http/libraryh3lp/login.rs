@@ -1,0 +1,206 @@
+//! Logging in and out: row 1, under every version.
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde::Serialize;
+use tracing::error;
+
+use super::{Failure, Fields, Json, Site};
+use crate::{
+    config::Secret,
+    http::auth::{self, SessionError},
+    telemetry,
+};
+
+#[derive(Serialize)]
+struct LoginBody<'a> {
+    success: bool,
+    username: &'a str,
+    account_id: u32,
+}
+
+pub(super) fn routes(prefix: &str) -> Router<Site> {
+    Router::new()
+        .route(&format!("{prefix}/auth/login"), post(login))
+        .route(&format!("{prefix}/auth/logout"), post(logout))
+}
+
+/// The same failure whatever was wrong, so that nobody learns which names there are.
+fn refused() -> Failure {
+    let failure = Failure::unauthenticated();
+    failure.saying("the username or the password is wrong")
+}
+
+async fn login(State(site): State<Site>, fields: Fields) -> Result<Response, Failure> {
+    let username = fields.text("username").ok().flatten().unwrap_or_default();
+    let password = fields.text("password").ok().flatten().unwrap_or_default();
+    let known = auth::check_password(&site, username, Secret::new(password.to_owned())).await.ok_or_else(refused)?;
+    let cookie = auth::open_session(&site, &known).await.map_err(|error| match error {
+        SessionError::Edit(error) => Failure::of_edit(error),
+        SessionError::Outdated => refused(),
+        SessionError::NoToken(_) => {
+            error!(error = %telemetry::chain(&error), "no session could be opened");
+            Failure::unavailable("nobody can log in at present")
+        }
+    })?;
+    let body = LoginBody { success: true, username: known.name.as_str(), account_id: known.account.get() };
+    Ok(([(header::SET_COOKIE, cookie)], Json::of(&body)).into_response())
+}
+
+/// Whoever asks is logged out afterwards: that is a success, whether they were logged in or not.
+async fn logout(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Failure> {
+    let cookie = auth::close_sessions(&site, &headers).await.map_err(Failure::of_edit)?;
+    Ok(([(header::SET_COOKIE, cookie)], Json::success()).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use crate::{
+        domain::Edit,
+        http::{
+            auth::{hashed, now},
+            libraryh3lp::VERSIONS,
+            testing::{IDLE, PASSWORD, Reply, Rig, name},
+        },
+    };
+
+    const QUEUE: &str = "GET /2011-12-03/queues/4";
+
+    async fn log_in(rig: &Rig, prefix: &str, username: &str, password: &str) -> Reply {
+        let body = format!(r#"{{"username": "{username}", "password": "{password}"}}"#);
+        rig.send(&format!("POST {prefix}/auth/login"), &body, &[]).await
+    }
+
+    /// The `name=token` of the only cookie that was set.
+    fn cookie(reply: &Reply) -> &str {
+        assert_eq!(reply.headers.get_all("set-cookie").iter().count(), 1);
+        let (pair, attributes) = reply.header("set-cookie").unwrap().split_once("; ").unwrap();
+        assert_eq!(attributes, "Path=/; HttpOnly; Secure; SameSite=Lax");
+        pair
+    }
+
+    #[tokio::test]
+    async fn a_cookie_of_any_version_is_good_for_all() {
+        let rig = Rig::new().await;
+        for (prefix, _) in VERSIONS {
+            let reply = log_in(&rig, prefix, "boss", PASSWORD).await;
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(reply.line(), @r#"200 {"success":true,"username":"boss","account_id":1}"#);
+            }
+            let pair = cookie(&reply);
+            assert_eq!(pair.len(), "libraryh3lp-session=".len() + 43, "256 bits in base64url");
+            let reply = rig.send(QUEUE, "", &[("cookie", &format!("libraryh3lp-timezone=CET; {pair}"))]).await;
+            assert_eq!(reply.status.as_u16(), 200, "{prefix}");
+        }
+    }
+
+    #[tokio::test]
+    async fn every_wrong_login_gets_the_same_answer() {
+        let rig = Rig::new().await;
+        let wrong = log_in(&rig, "/api", "boss", "wrong").await;
+        insta::assert_snapshot!(wrong.line(), @r#"401 {"success":null,"message":"the username or the password is wrong","error":"the username or the password is wrong"}"#);
+        assert_eq!(wrong.header("set-cookie"), None);
+        assert_eq!(wrong.header("www-authenticate"), None);
+        assert_eq!(log_in(&rig, "/api", "nobody", PASSWORD).await, wrong);
+        assert_eq!(log_in(&rig, "/api", "no body", PASSWORD).await, wrong);
+        assert_eq!(log_in(&rig, "/api", "", "").await, wrong);
+        assert_eq!(log_in(&rig, "/api", "boss", &"x".repeat(2_000)).await, wrong);
+        for body in ["", "{}", r#"{"username": 7, "password": null}"#] {
+            assert_eq!(rig.send("POST /api/auth/login", body, &[]).await, wrong, "{body}");
+        }
+        assert_eq!(rig.send("POST /api/auth/login", "{", &[]).await.status.as_u16(), 400);
+    }
+
+    #[tokio::test]
+    async fn logging_out() {
+        let rig = Rig::new().await;
+        let reply = rig.ask("boss", "POST /api/auth/logout", "").await;
+        insta::assert_snapshot!(reply.line(), @r#"200 {"success":true}"#);
+        insta::assert_snapshot!(reply.header("set-cookie").unwrap(), @"libraryh3lp-session=; Path=/; HttpOnly; Secure; SameSite=Lax; Max-Age=0");
+        assert_eq!(rig.ask("boss", QUEUE, "").await.status.as_u16(), 401);
+        assert_eq!(rig.ask("boss", "POST /api/auth/logout", "").await, reply, "once more changes nothing");
+    }
+
+    #[tokio::test]
+    async fn sessions_end_when_they_are_not_used() {
+        let rig = Rig::new().await;
+        rig.open_session("boss", "old", IDLE).await;
+        assert_eq!(rig.ask("old", QUEUE, "").await.status.as_u16(), 401);
+        rig.open_session("boss", "used", IDLE - 60).await;
+        assert_eq!(rig.ask("used", QUEUE, "").await.status.as_u16(), 200);
+        let used = rig.desk.read(|desk| desk.session(&hashed("used"), now()).map(|session| session.used)).unwrap();
+        assert!(now().since(used) < 60, "the use was noted");
+    }
+
+    #[tokio::test]
+    async fn another_password_ends_the_sessions() {
+        let rig = Rig::new().await;
+        rig.edit(Edit::SetPassword { name: name("boss"), password_hash: "none fits".into() }).await;
+        assert_eq!(rig.ask("boss", QUEUE, "").await.status.as_u16(), 401);
+        assert_eq!(log_in(&rig, "/api", "boss", PASSWORD).await.status.as_u16(), 401);
+    }
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn the_log_tells_no_secrets() {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
+        let _guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+        let rig = Rig::new().await;
+        let reply = log_in(&rig, "/api", "boss", PASSWORD).await;
+        let token = cookie(&reply).split_once('=').unwrap().1.to_owned();
+        rig.ask(&token, "GET /2011-12-03/queues?password=pass:word", "").await;
+        log_in(&rig, "/api", "boss", "nearly-right").await;
+        log_in(&rig, "/api", "nearly-right", "").await;
+        rig.send(QUEUE, "", &[("authorization", "Basic Ym9zczpwYXNzOndvcmQ=")]).await;
+        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        for seen in ["path=\"/2011-12-03/queues\"", "status=200", "login refused account=\"boss\""] {
+            assert!(log.contains(seen), "{seen} in {log}");
+        }
+        for secret in [PASSWORD, &token, "nearly-right", "argon2id", "Ym9zczpwYXNzOndvcmQ"] {
+            assert!(!log.contains(secret), "{secret} in {log}");
+        }
+    }
+
+    #[tokio::test]
+    async fn basic() {
+        use base64::prelude::{BASE64_STANDARD, Engine as _};
+        let rig = Rig::new().await;
+        let ask = async |credentials: &str| {
+            let header = format!("Basic {}", BASE64_STANDARD.encode(credentials));
+            rig.send(QUEUE, "", &[("authorization", &header)]).await
+        };
+        assert_eq!(ask(&format!("boss:{PASSWORD}")).await.status.as_u16(), 200);
+        assert_eq!(ask(&format!("rival:{PASSWORD}")).await.status.as_u16(), 404, "it is not theirs");
+        let wrong = ask("boss:wrong").await;
+        assert_eq!(wrong.status.as_u16(), 401);
+        assert_eq!(wrong.header("www-authenticate"), Some("Basic realm=\"rosterd\", charset=\"UTF-8\""));
+        assert_eq!(ask(&format!("nobody:{PASSWORD}")).await, wrong);
+        let both = [("cookie", "libraryh3lp-session=boss"), ("authorization", "Basic nonsense")];
+        assert_eq!(rig.send(QUEUE, "", &both).await.status.as_u16(), 200, "a good cookie is enough");
+    }
+}

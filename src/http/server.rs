@@ -1,0 +1,149 @@
+//! The server: listens, speaks TLS, and stops in good order.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
+
+use axum::Router;
+use axum_server::{
+    accept::NoDelayAcceptor,
+    tls_rustls::{RustlsAcceptor, RustlsConfig},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioTimer},
+    server::conn::auto,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Settings, TlsError, guard::Guard, router, tls};
+use crate::engine::Handle;
+
+/// How long a handshake may take, and how long a new connection may be silent.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the next request on an HTTP/1.1 connection may let wait, its head included: longer than pages wait between polls.
+const HEAD_WAIT: Duration = Duration::from_secs(65);
+/// How long requests in flight may go on once the server is told to stop.
+const GRACE: Duration = Duration::from_secs(5);
+/// The most bytes in a request's head.
+const HEAD_MOST: u16 = 16 * 1_024;
+/// The most header lines in a request.
+const HEADERS_MOST: usize = 64;
+/// The most requests that one HTTP/2 connection has open at a time.
+const STREAMS_MOST: u32 = 64;
+/// The most requests that one HTTP/2 connection may have taken back before they were looked at (CVE-2023-44487).
+const RESETS_MOST: usize = 32;
+/// The most bytes of answers that wait for one HTTP/2 stream.
+const SEND_MOST: usize = 64 * 1_024;
+
+/// Why HTTPS is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// There is no certificate to serve with.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address can not be had.
+    #[error(
+        "could not listen on {address} ([http] listen): check that no other program listens there \
+         and that this machine has the address"
+    )]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The server could not go on.
+    #[error("the HTTPS server on {address} failed")]
+    Serve {
+        /// The address.
+        address: SocketAddr,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// An HTTPS server that has its address and its certificate.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    /// What is put in here, new connections get; those that are open keep what they have.
+    certificate: RustlsConfig,
+}
+
+impl Server {
+    /// Reads the certificate and takes the address. Clients that connect wait until [`Server::run`].
+    ///
+    /// # Errors
+    /// A file or the address, and what to do about it.
+    pub fn bind(settings: Settings, desk: Handle) -> Result<Self, ServeError> {
+        let certificate = RustlsConfig::from_config(tls::load(&settings)?);
+        let wanted = settings.listen;
+        let in_vain = |source| ServeError::Bind { address: wanted, source };
+        let listener = TcpListener::bind(wanted).map_err(in_vain)?;
+        listener.set_nonblocking(true).map_err(in_vain)?;
+        let address = listener.local_addr().map_err(in_vain)?;
+        Ok(Self { listener, address, router: router(settings, desk), certificate })
+    }
+
+    /// Where it listens: with the port that was given when port 0 was asked for.
+    #[must_use]
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`; then takes no more connections, and ends when the requests in flight are answered, or
+    /// after five seconds.
+    ///
+    /// # Errors
+    /// When the operating system takes the listening socket away.
+    pub async fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
+        let Self { listener, address, router, certificate } = self;
+        let failed = |source| ServeError::Serve { address, source };
+        let handle = axum_server::Handle::new();
+        let acceptor = RustlsAcceptor::new(certificate).handshake_timeout(PATIENCE);
+        // Answers are small, and must not wait for what was sent before to be acknowledged.
+        let acceptor = acceptor.acceptor(NoDelayAcceptor::new());
+        let mut server = axum_server::from_tcp(listener)
+            .map_err(failed)?
+            .acceptor(Guard { inner: acceptor, most: PATIENCE })
+            .handle(handle.clone());
+        set_limits(server.http_builder());
+        info!(%address, "HTTPS is served");
+        let serving = server.serve(router.into_make_service_with_connect_info::<SocketAddr>());
+        let stopping = async {
+            stop.cancelled().await;
+            handle.graceful_shutdown(Some(GRACE));
+            std::future::pending::<()>().await;
+        };
+        let result = tokio::select! {
+            result = serving => result,
+            () = stopping => Ok(()),
+        };
+        info!(%address, "HTTPS is no longer served");
+        result.map_err(failed)
+    }
+}
+
+fn set_limits(builder: &mut auto::Builder<TokioExecutor>) {
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WAIT)
+        .max_headers(HEADERS_MOST)
+        .max_buf_size(HEAD_MOST.into());
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PATIENCE)
+        .keep_alive_timeout(PATIENCE)
+        .max_concurrent_streams(STREAMS_MOST)
+        .max_pending_accept_reset_streams(RESETS_MOST)
+        .max_local_error_reset_streams(RESETS_MOST)
+        .max_header_list_size(HEAD_MOST.into())
+        .max_send_buf_size(SEND_MOST);
+}

@@ -1,0 +1,366 @@
+//! The engine between a store and a link: what is acknowledged, in which order, and who waits for whom.
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::match_same_arms,
+    reason = "a test may panic, and owns all that it starts"
+)]
+
+use std::{
+    future::poll_fn,
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    task::Poll,
+    time::{Duration, Instant},
+};
+
+use futures::future::join_all;
+use rosterd::{
+    domain::{
+        AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence,
+        QueueFields, QueueId, Record, Refusal, Seen, Show, UserFields, UserId, Write,
+    },
+    engine::{EditError, Engine, Fact, Handle},
+    store::{Committer, MemoryStore, Store, StoreError},
+};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A store whose commits happen when the test says so, as the test says.
+struct Scripted {
+    inner: MemoryStore,
+    commits: Arc<AtomicUsize>,
+    /// `false`: the next commit fails.
+    next: Receiver<bool>,
+    began: mpsc::Sender<usize>,
+}
+
+impl Store for Scripted {
+    fn load(&mut self) -> Result<Vec<Record>, StoreError> {
+        self.inner.load()
+    }
+
+    fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let _ = self.began.blocking_send(change.len());
+        match self.next.recv() {
+            Ok(false) => Err(StoreError::Io {
+                doing: "could not write to",
+                path: "/the/disk".into(),
+                source: io::Error::other("it is gone"),
+            }),
+            Ok(true) | Err(_) => self.inner.commit(change),
+        }
+    }
+}
+
+struct World {
+    engine: Handle,
+    facts: mpsc::Sender<Fact>,
+    /// Lets one commit go; once dropped, all go by themselves.
+    allow: Option<SyncSender<bool>>,
+    began: mpsc::Receiver<usize>,
+    commits: Arc<AtomicUsize>,
+    failed: CancellationToken,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    account: AccountId,
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text, 60).unwrap()
+}
+
+fn jid(text: &str) -> BareJid {
+    BareJid::parse(text).unwrap()
+}
+
+fn policy() -> Policy {
+    Policy {
+        precedence: Precedence::default(),
+        merge: Merge::MostAvailable,
+        domain: "queues.example.org".into(),
+        user_domain: "example.org".into(),
+        watcher: name("staffing"),
+        sweep_rate: 100_000,
+        sweep_quiet: Duration::ZERO,
+        ask_again: Duration::from_hours(24),
+        session_idle: 3_600,
+    }
+}
+
+impl World {
+    /// An engine with one account, and a store whose commits wait for [`World::allow`].
+    async fn new() -> Self {
+        let (allow, next) = sync_channel(1_000);
+        let (began_sender, began) = mpsc::channel(1_000);
+        let commits = Arc::new(AtomicUsize::new(0));
+        let store = Scripted { inner: MemoryStore::default(), commits: commits.clone(), next, began: began_sender };
+        let desk = Desk::new(policy(), Instant::now());
+        let failed = CancellationToken::new();
+        let (engine, handle, facts) = Engine::new(desk, Committer::start(Box::new(store)).unwrap(), failed.clone());
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(engine.run(stop.clone()));
+        let account = AccountId::new(1).unwrap();
+        let mut world = Self { engine: handle, facts, allow: Some(allow), began, commits, failed, stop, task, account };
+        world.allow(true);
+        let made = world.engine.edit(Edit::AddAccount { name: name("acme"), password_hash: "x".into() }).await;
+        assert_eq!(made.unwrap(), Outcome::Account(account));
+        world.began.recv().await.unwrap();
+        world
+    }
+
+    fn allow(&self, succeed: bool) {
+        self.allow.as_ref().unwrap().send(succeed).unwrap();
+    }
+
+    fn allow_all(&mut self) {
+        self.allow = None;
+    }
+
+    fn create_queue(&self, text: &str) -> JoinHandle<Result<Outcome, EditError>> {
+        let (engine, account, name) = (self.engine.clone(), self.account, name(text));
+        let edit = Edit::CreateQueue { account, name, fields: QueueFields::default() };
+        tokio::spawn(async move { engine.edit(edit).await })
+    }
+
+    async fn made(&self, edit: Edit) -> Outcome {
+        self.engine.edit(edit).await.unwrap()
+    }
+
+    /// A user, a queue that they staff, and somebody who follows it.
+    async fn staffed(&self) -> (UserId, QueueId) {
+        let account = self.account;
+        let fields = UserFields::default();
+        let Outcome::User(user) = self.made(Edit::CreateUser { account, name: name("ann"), fields }).await else {
+            panic!("a user is made")
+        };
+        let fields = QueueFields::default();
+        let Outcome::Queue(queue) = self.made(Edit::CreateQueue { account, name: name("law"), fields }).await else {
+            panic!("a queue is made")
+        };
+        self.made(Edit::Assign { account, queue, user }).await;
+        self.made(Edit::Follow { queue: name("law"), jid: jid("visitor@example.org") }).await;
+        (user, queue)
+    }
+
+    async fn fact(&self, fact: Fact) {
+        self.facts.send(fact).await.unwrap();
+    }
+
+    fn show(&self, queue: &str) -> Show {
+        self.engine.read(|desk| desk.queue_by_name(&name(queue)).unwrap().published.show)
+    }
+}
+
+fn seen(user: &str, show: Show) -> Fact {
+    let seen = Seen { show, priority: 0, status: None, known_show: true };
+    Fact::Input(Input::Seen { user: jid(user), resource: "desk".into(), seen })
+}
+
+async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
+}
+
+#[tokio::test]
+async fn an_edit_counts_once_it_is_on_disk() {
+    let mut world = World::new().await;
+    let edit = world.create_queue("law");
+    within("the commit begins", world.began.recv()).await;
+    assert!(!edit.is_finished());
+    assert_eq!(world.engine.read(|desk| desk.queues().count()), 0, "nothing shows before it is on disk");
+    world.allow(true);
+    within("the edit is answered", edit).await.unwrap().unwrap();
+    assert_eq!(world.engine.read(|desk| desk.queues().count()), 1);
+}
+
+#[tokio::test]
+async fn edits_that_wait_share_a_flush() {
+    let mut world = World::new().await;
+    let first = world.create_queue("first");
+    within("the commit begins", world.began.recv()).await;
+    let before = world.commits.load(Ordering::SeqCst);
+    // While the first is written, a hundred come.
+    let (engine, account) = (world.engine.clone(), world.account);
+    let edit = |number| {
+        let (name, fields) = (name(&format!("queue{number}")), QueueFields::default());
+        Box::pin(engine.edit(Edit::CreateQueue { account, name, fields }))
+    };
+    let mut rest: Vec<_> = (0..100).map(edit).collect();
+    for edit in &mut rest {
+        // Polled once, an edit stands in the engine's queue.
+        let polled = poll_fn(|context| Poll::Ready(edit.as_mut().poll(context))).await;
+        assert!(polled.is_pending());
+    }
+    world.allow_all();
+    within("the first is answered", first).await.unwrap().unwrap();
+    for made in within("all are answered", join_all(rest)).await {
+        made.unwrap();
+    }
+    assert!(world.commits.load(Ordering::SeqCst) - before <= 3, "a hundred edits took a commit or two");
+    assert_eq!(world.engine.read(|desk| desk.queues().count()), 101);
+}
+
+#[tokio::test]
+async fn edits_that_clash_are_done_one_after_the_other() {
+    let mut world = World::new().await;
+    world.allow_all();
+    for round in 0..20 {
+        let same = format!("queue{round}");
+        let results = join_all((0..8).map(|_| world.create_queue(&same))).await;
+        let done = results.iter().filter(|result| result.as_ref().unwrap().is_ok()).count();
+        assert_eq!(done, 1, "a name is given once");
+        let taken = |result: &Result<Outcome, EditError>| matches!(result, Err(EditError::Refused(Refusal::NameTaken(taken))) if taken.as_str() == same);
+        assert_eq!(results.iter().filter(|result| taken(result.as_ref().unwrap())).count(), 7);
+    }
+}
+
+#[tokio::test]
+async fn an_edit_that_failed_is_not_there_in_part() {
+    let mut world = World::new().await;
+    let edits: Vec<_> = ["law", "tax"].into_iter().map(|name| world.create_queue(name)).collect();
+    within("the commit begins", world.began.recv()).await;
+    world.allow(false);
+    for edit in edits {
+        let error = within("the edit is answered", edit).await.unwrap().unwrap_err();
+        assert!(matches!(error, EditError::Store(_)), "{error}");
+        assert!(error.to_string().contains("/the/disk"), "{error}");
+    }
+    assert!(world.failed.is_cancelled(), "who runs the daemon is told");
+    assert!(world.engine.failure().is_some());
+    assert_eq!(world.engine.read(|desk| desk.queues().count()), 0);
+    let later = within("later edits are answered", world.create_queue("late")).await.unwrap().unwrap_err();
+    assert!(matches!(later, EditError::Store(_)));
+    // What was seen is still told: the desk goes on until the daemon stops.
+    world.fact(Fact::LinkDown("gone".to_owned())).await;
+}
+
+#[tokio::test]
+async fn facts_do_not_wait_for_the_store() {
+    let mut world = World::new().await;
+    (0..4).for_each(|_| world.allow(true));
+    let (_, queue) = world.staffed().await;
+    while world.began.try_recv().is_ok() {}
+    let (outbox, _effects) = mpsc::channel(1_024);
+    world.fact(Fact::LinkUp(outbox)).await;
+    let stuck = world.create_queue("stuck");
+    within("the commit begins", world.began.recv()).await;
+    let mut events = world.engine.events();
+    world.fact(seen("ann@example.org", Show::Dnd)).await;
+    let changed = async {
+        loop {
+            if let Event::Queue { id, now, .. } = events.recv().await.unwrap() {
+                break (id, now.show);
+            }
+        }
+    };
+    assert_eq!(within("the queue's show changes", changed).await, (queue, Show::Dnd));
+    assert!(!stuck.is_finished());
+    world.allow(true);
+    within("the edit is answered", stuck).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_link_that_takes_nothing_does_not_stop_the_intake() {
+    let mut world = World::new().await;
+    world.allow_all();
+    world.staffed().await;
+    // Room for one stanza, and nobody takes it.
+    let (outbox, mut effects) = mpsc::channel(1);
+    world.fact(Fact::LinkUp(outbox)).await;
+    for round in 0..10_000 {
+        let show = if round % 2 == 0 { Show::Chat } else { Show::Away };
+        within("the intake goes on", world.fact(seen("ann@example.org", show))).await;
+    }
+    world.fact(seen("ann@example.org", Show::Dnd)).await;
+    // Once it takes something again, it gets the truth, not the ten thousand steps to it.
+    let told = async {
+        let mut told = Vec::new();
+        loop {
+            match effects.recv().await.unwrap() {
+                Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
+                Effect::Tell { published, .. } => told.push(published.show),
+                Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } => {}
+            }
+            if told.last() == Some(&Show::Dnd) {
+                break told;
+            }
+        }
+    };
+    let told = within("the truth is told", told).await;
+    assert!(told.len() < 10, "{told:?}");
+}
+
+#[tokio::test]
+async fn closing_tells_everybody_and_then_returns() {
+    let mut world = World::new().await;
+    world.allow_all();
+    world.staffed().await;
+    let (outbox, mut effects) = mpsc::channel(1_024);
+    world.fact(Fact::LinkUp(outbox)).await;
+    world.fact(seen("ann@example.org", Show::Chat)).await;
+    let next_told = async |effects: &mut mpsc::Receiver<Effect>| {
+        loop {
+            match effects.recv().await.unwrap() {
+                Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
+                Effect::Tell { published, .. } => break published.show,
+                Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } => {}
+            }
+        }
+    };
+    assert_eq!(within("the queue opens", next_told(&mut effects)).await, Show::Chat);
+    assert_eq!(world.engine.read(Desk::link), LinkPhase::Up);
+    within("everything closes", world.engine.close()).await;
+    assert_eq!(within("the queue closes", next_told(&mut effects)).await, Show::Unavailable);
+    assert!(effects.try_recv().is_err(), "and nothing more is sent");
+    let late = world.create_queue("late").await.unwrap().unwrap_err();
+    assert!(matches!(late, EditError::Stopping), "{late}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_was_asked_before() {
+    let mut world = World::new().await;
+    let edit = world.create_queue("law");
+    within("the commit begins", world.began.recv()).await;
+    world.stop.cancel();
+    world.allow(true);
+    within("the edit is answered", edit).await.unwrap().unwrap();
+    within("the engine ends", world.task).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_link_knows_nothing_of_the_old_one() {
+    let mut world = World::new().await;
+    world.allow_all();
+    world.staffed().await;
+    let seen_by = Arc::new(Mutex::new(Vec::new()));
+    for show in [Show::Chat, Show::Away] {
+        let (outbox, _effects) = mpsc::channel(1_024);
+        let mut events = world.engine.events();
+        world.fact(Fact::LinkUp(outbox)).await;
+        world.fact(seen("ann@example.org", show)).await;
+        world.fact(Fact::LinkDown("the cable".to_owned())).await;
+        let down = async {
+            loop {
+                if let Event::Queue { now, .. } = events.recv().await.unwrap() {
+                    seen_by.lock().unwrap().push(now.show);
+                    if now.show == Show::Unavailable {
+                        break;
+                    }
+                }
+            }
+        };
+        within("the queue closes", down).await;
+        assert_eq!(world.show("law"), Show::Unavailable);
+        assert_eq!(world.engine.read(|desk| desk.link_trouble().map(str::to_owned)), Some("the cable".to_owned()));
+    }
+    assert_eq!(*seen_by.lock().unwrap(), [Show::Chat, Show::Unavailable, Show::Away, Show::Unavailable]);
+}

@@ -1,0 +1,384 @@
+//! The link and the engine together, against a server in this process.
+
+mod support;
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use rosterd::{domain::Event, xmpp::Settings};
+
+use support::{
+    component_server::{ComponentServer, Connection, Said, header, soon},
+    world::{World, settings},
+};
+
+const LAW: &str = "law@queues.localhost";
+const WATCHER: &str = "staffing@queues.localhost";
+const BOB: &str = "bob@localhost";
+
+fn is_down(fact: &str) -> bool {
+    fact.starts_with("down: ")
+}
+
+/// A link that is up and swept.
+async fn up(change: impl FnOnce(&mut Settings)) -> (ComponentServer, Connection, World) {
+    let server = ComponentServer::start();
+    let mut settings = settings(server.address());
+    change(&mut settings);
+    let mut world = World::start(settings);
+    let mut connection = server.accept().await;
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    world.swept().await;
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "subscribe", "who stays silent is asked");
+    (server, connection, world)
+}
+
+impl Connection {
+    async fn presence_in(&self, from: &str, to: &str, kind: &str) {
+        self.send_raw(format!("<presence from='{from}' to='{to}' type='{kind}'/>")).await;
+    }
+
+    async fn ann_is(&self, show: &str) {
+        self.send_raw(format!("<presence from='ann@localhost/desk' to='{WATCHER}'><show>{show}</show></presence>"))
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_what_to_do() {
+    let server = ComponentServer::start();
+    let mut world = World::start(settings(server.address()));
+    for (condition, expected) in [
+        ("not-authorized", "refused the secret for component queues.localhost"),
+        ("host-unknown", "does not know the component queues.localhost"),
+        ("conflict", "has a component queues.localhost already"),
+        ("policy-violation", "policy-violation"),
+    ] {
+        server.refuse(condition).await;
+        let why = world.fact(is_down).await;
+        assert!(why.contains(expected), "{condition}: {why}");
+    }
+    // A server that does not know us need not open a stream that could be answered.
+    let connection = server.accept_silently().await;
+    let opened = header().replace(" id='id-1'", "");
+    let error = "<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>";
+    connection.send_raw(format!("{opened}{error}</stream:stream>")).await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("does not know"), "{why}");
+    let trouble = world.engine.read(|desk| desk.link_trouble().map(ToOwned::to_owned));
+    assert!(trouble.unwrap().contains("does not know"));
+}
+
+#[tokio::test]
+async fn whatever_answers_there_is_told_from_a_component_port() {
+    let server = ComponentServer::start();
+    let mut settings = settings(server.address());
+    settings.connect_timeout = Duration::from_millis(100);
+    let mut world = World::start(settings);
+
+    let silent = server.accept_silently().await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("did not finish the handshake within 100ms"), "{why}");
+    drop(silent);
+
+    let other = server.accept_silently().await;
+    other.send_raw("HTTP/1.1 400 Bad Request\r\n\r\n<html>").await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("no component stream"), "{why}");
+    drop(other);
+
+    let gone = server.accept_silently().await;
+    gone.half_close().await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("no component stream"), "{why}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_tried_again() {
+    let server = ComponentServer::start();
+    let address = server.address();
+    drop(server);
+    let mut world = World::start(settings(address));
+    for _ in 0..3 {
+        let why = world.fact(is_down).await;
+        assert!(why.contains("can not connect to 127.0.0.1"), "{why}");
+    }
+    world.stop.cancel();
+    world.ended().await;
+}
+
+#[tokio::test]
+async fn a_name_that_is_none_is_said() {
+    let mut world = World::start(settings("no.such.name.invalid:5347".into()));
+    let why = world.fact(is_down).await;
+    assert!(why.contains("can not find the address of no.such.name.invalid:5347"), "{why}");
+}
+
+#[tokio::test]
+async fn after_a_drop_everything_is_unknown_and_asked_again() {
+    let (server, mut connection, mut world) = up(|_| ()).await;
+    connection.presence_in(BOB, LAW, "subscribe").await;
+    connection.ann_is("dnd").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
+    while connection.presence(LAW, BOB).await != "dnd The one operator takes no work now" {}
+    connection.hang_up().await;
+    assert_eq!(world.fact(is_down).await, "down: the server dropped the connection");
+    let show = |world: &World| world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str());
+    assert_eq!(show(&world), "unavailable");
+
+    let mut connection = server.accept().await;
+    assert_eq!(world.fact(|_| true).await, "up");
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    world.swept().await;
+    // bob follows still, and is told what is true now.
+    assert_eq!(connection.presence(LAW, BOB).await, "unavailable The one operator takes no work now");
+}
+
+#[tokio::test]
+async fn a_stream_that_the_server_ends_says_why() {
+    let (server, connection, mut world) = up(|_| ()).await;
+    let error = "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>\
+                 <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>bye</text></stream:error></stream:stream>";
+    connection.send_raw(error).await;
+    assert_eq!(world.fact(is_down).await, "down: the server ended the stream: system-shutdown: \"bye\"");
+    let connection = server.accept().await;
+    connection.send_raw("</stream:stream>").await;
+    assert_eq!(world.fact(is_down).await, "down: the server closed the stream");
+    // A stanza that was cut off is not believed.
+    let connection = server.accept().await;
+    connection.send_raw(format!("<presence from='ann@localhost/desk' to='{WATCHER}'")).await;
+    connection.half_close().await;
+    assert_eq!(world.fact(|fact| fact.starts_with("Seen") || is_down(fact)).await, {
+        "down: the server dropped the connection"
+    });
+}
+
+#[tokio::test]
+async fn a_handshake_in_any_pieces() {
+    let server = ComponentServer::start();
+    let mut world = World::start(settings(server.address()));
+    // Byte by byte.
+    let mut connection = server.accept_silently().await;
+    assert!(matches!(connection.next().await, Said::Header(_)));
+    for byte in header().bytes() {
+        connection.send_raw([byte]).await;
+    }
+    connection.next_stanza().await;
+    for byte in "<handshake></handshake>".bytes() {
+        connection.send_raw([byte]).await;
+    }
+    assert_eq!(world.fact(|_| true).await, "up");
+    connection.hang_up().await;
+    assert!(is_down(&world.fact(is_down).await));
+    // With the first stanzas in the same packet.
+    let stanza = format!("<presence from='ann@localhost/desk' to='{WATCHER}'/>");
+    let connection = server.accept_and_answer(&format!("<handshake/>\n{stanza}{}", &stanza[..20])).await;
+    assert_eq!(world.fact(|_| true).await, "up");
+    assert!(world.fact(|_| true).await.contains("Seen"));
+    connection.send_raw(&stanza[20..]).await;
+    assert!(world.fact(|_| true).await.contains("Seen"));
+}
+
+#[tokio::test]
+async fn what_operators_do_is_told_to_who_follows() {
+    let (_server, mut connection, mut world) = up(|_| ()).await;
+    connection.presence_in(&format!("{BOB}/phone"), LAW, "subscribe").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
+    assert_eq!(connection.presence(LAW, BOB).await, "unavailable The one operator takes no work now");
+    let followers = |world: &World| world.engine.read(|desk| desk.records().len());
+    let with_bob = followers(&world);
+
+    connection.ann_is("chat").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "chat The one operator takes work now");
+    connection.ann_is("away").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "away The one operator takes no work now");
+    connection.presence_in(BOB, LAW, "probe").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "away The one operator takes no work now");
+    connection.presence_in("ann@localhost/desk", WATCHER, "unavailable").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "unavailable The one operator takes no work now");
+
+    connection.presence_in("eve@localhost", LAW, "probe").await;
+    assert_eq!(connection.presence(LAW, "eve@localhost").await, "unsubscribed");
+    connection.presence_in("eve@localhost", WATCHER, "subscribe").await;
+    assert_eq!(connection.presence(WATCHER, "eve@localhost").await, "unsubscribed");
+
+    connection.presence_in(BOB, LAW, "unsubscribe").await;
+    assert!(connection.presence(LAW, BOB).await.starts_with("unavailable"));
+    assert_eq!(followers(&world), with_bob - 1);
+    connection.presence_in("ann@localhost", WATCHER, "subscribed").await;
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    assert!(!world.fact(|fact| fact.contains("Approved")).await.is_empty());
+}
+
+#[tokio::test]
+async fn requests_are_answered() {
+    let (_server, mut connection, _world) = up(|_| ()).await;
+    let info = "<query xmlns='http://jabber.org/protocol/disco#info'/>";
+    let answer = connection.ask(LAW, "get", info).await;
+    let query = answer.children().next().unwrap();
+    let identity = query.children().find(|child| child.name() == "identity").unwrap();
+    assert_eq!((identity.attr("category"), identity.attr("type")), (Some("client"), Some("bot")));
+    assert_eq!(answer.attr("from"), Some(LAW));
+    assert_eq!(answer.attr("to"), Some("bob@localhost/phone"));
+
+    let answer = connection.ask(LAW, "get", "<ping xmlns='urn:xmpp:ping'/>").await;
+    assert_eq!((answer.attr("type"), answer.children().count()), (Some("result"), 0));
+
+    let answer = connection.ask("queues.localhost", "get", "<query xmlns='jabber:iq:version'/>").await;
+    let words: Vec<_> = answer.children().next().unwrap().children().map(minidom::Element::text).collect();
+    assert_eq!(words, ["rosterd", env!("CARGO_PKG_VERSION")]);
+
+    for (to, payload, condition) in [
+        (LAW, "<x xmlns='urn:unknown'/>", "service-unavailable"),
+        ("queues.localhost", "", "service-unavailable"),
+        ("tax@queues.localhost", info, "item-not-found"),
+    ] {
+        let answer = connection.ask(to, "get", payload).await;
+        assert_eq!(answer.attr("type"), Some("error"), "{to} {payload}");
+        let error = answer.get_child("error", answer.ns().as_str()).unwrap();
+        assert!(error.has_child(condition, "urn:ietf:params:xml:ns:xmpp-stanzas"), "{error:?}");
+    }
+    // Neither messages nor answers are answered.
+    connection.send_raw(format!("<message from='{BOB}/phone' to='{LAW}'><body>hi</body></message>")).await;
+    connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='1' type='error'/>")).await;
+    connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='2' type='result'/>")).await;
+    connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='3' type='get'><a xmlns='b'/></iq>")).await;
+    assert_eq!(connection.next_stanza().await.attr("id"), Some("3"));
+}
+
+#[tokio::test]
+async fn hostile_stanzas_cost_nothing_but_themselves() {
+    let (_server, mut connection, mut world) = up(|_| ()).await;
+    let from = "from='ann@localhost/desk'";
+    let to = format!("to='{WATCHER}'");
+    let bad: Vec<(&str, Vec<u8>)> = vec![
+        ("attribute-too-long", format!("<presence {from} {to} id='{}'/>", "x".repeat(9_000)).into()),
+        ("attribute-too-long", format!("<presence id='{}' {from} {to}/>", "x".repeat(200_000)).into()),
+        ("stanza-too-long", format!("<presence {from} {to}><status>{}</status></presence>", "x".repeat(70_000)).into()),
+        ("too-deep", format!("<presence {from} {to}>{}{}</presence>", "<a>".repeat(900), "</a>".repeat(900)).into()),
+        ("not-well-formed", format!("<presence {from} {to}><status>&#0;</status></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><status>\0</status></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><status>&lol;</status></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><x:y/></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><!-- > --><?pi <presence> ?></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><!DOCTYPE a [<!ENTITY b 'c'>]></presence>").into()),
+        ("not-well-formed", format!("<presence {from} {to}><a></b></presence>").into()),
+        ("not-well-formed", [format!("<presence {from} {to} x='").as_bytes(), b"\xff\xfe'/>"].concat()),
+        ("unknown-presence-type", format!("<presence {from} {to} type='weird'/>").into()),
+        ("bad-to", format!("<presence {from} to='@@@'/>").into()),
+        ("bad-from", format!("<presence from='@@@' {to}/>").into()),
+        ("iq-without-id", format!("<iq {from} {to} type='get'/>").into()),
+        ("not-a-stanza", "<!-- x -->".into()),
+    ];
+    let harmless = [
+        format!("<presence {from} {to}><show>online</show><show/><priority>999</priority></presence>"),
+        format!("<presence {from} {to}><show/><priority>abc</priority></presence>"),
+        format!("<message {from} {to} type='weird'/>"),
+        format!("<presence {to}/>"),
+        format!("<presence from='localhost' {to}/>"),
+        format!("<presence from='eve@localhost/x' {to}><show>chat</show></presence>"),
+        "<weird xmlns='urn:x'/>".into(),
+        "<stream:weird/>".into(),
+    ];
+    for stanza in harmless {
+        connection.send_raw(stanza).await;
+    }
+    for (_, stanza) in &bad {
+        connection.send_raw(stanza).await;
+    }
+    // Two chunks of every one, for good measure.
+    for (_, stanza) in &bad {
+        let (a, b) = stanza.split_at(stanza.len() / 2);
+        connection.send_raw(a).await;
+        connection.send_raw(b).await;
+    }
+    // ann is asked again, once, because what she sent last could not be read.
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    let answer = connection.ask(LAW, "get", "<ping xmlns='urn:xmpp:ping'/>").await;
+    assert_eq!(answer.attr("type"), Some("result"));
+    connection.ann_is("xa").await;
+    let show = |world: &World| world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str());
+    while show(&world) != "xa" {
+        soon("ann's presence", world.events.recv()).await.unwrap();
+    }
+    for (reason, _) in &bad {
+        let expected = 2 * bad.iter().filter(|(other, _)| other == reason).count();
+        assert_eq!(world.dropped(reason), u64::try_from(expected).unwrap(), "{reason}");
+    }
+    while let Ok(fact) = world.facts.try_recv() {
+        assert!(!is_down(&fact), "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stops_reading_does_not_stop_intake() {
+    let (_server, mut connection, mut world) = up(|_| ()).await;
+    connection.stop_reading().await;
+    // More answers than any buffer on the way holds.
+    let ping = format!(
+        "<iq from='{BOB}/phone' to='{LAW}' id='{}' type='get'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "x".repeat(6_000)
+    );
+    let mut sent = 0;
+    while world.dropped("reply-not-sent") == 0 {
+        assert!(sent < 100_000, "the server's ear is not full yet");
+        connection.send_raw(ping.repeat(20)).await;
+        sent += 20;
+    }
+    connection.ann_is("dnd").await;
+    let told = soon("ann's presence", async {
+        loop {
+            if let Ok(Event::User { to, .. }) = world.events.recv().await {
+                return to;
+            }
+        }
+    });
+    assert_eq!(told.await.as_str(), "dnd");
+}
+
+#[tokio::test]
+async fn a_stop_closes_every_queue_and_then_the_stream() {
+    let (_server, mut connection, world) = up(|_| ()).await;
+    connection.presence_in(BOB, LAW, "subscribe").await;
+    connection.ann_is("chat").await;
+    while connection.presence(LAW, BOB).await != "chat The one operator takes work now" {}
+    let begun = tokio::time::Instant::now();
+    soon("the engine", world.engine.close()).await;
+    world.stop.cancel();
+    assert_eq!(connection.presence(LAW, BOB).await, "unavailable No operator is enabled");
+    assert!(matches!(connection.next().await, Said::Footer));
+    connection.send_raw("</stream:stream>").await;
+    world.ended().await;
+    assert!(begun.elapsed() < Duration::from_secs(4), "it did not wait for its time to run out");
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_server_that_says_nothing() {
+    let (_server, mut connection, world) = up(|settings| settings.goodbye = Duration::from_millis(50)).await;
+    world.stop.cancel();
+    assert!(matches!(connection.next().await, Said::Footer));
+    world.ended().await;
+}
+
+#[tokio::test]
+async fn a_silent_server_is_pinged() {
+    let short = Duration::from_millis(30);
+    let (_server, connection, mut world) = up(|settings| settings.ping_after = short).await;
+    let mut pings = connection.pings.seen.subscribe();
+    let before = *pings.borrow();
+    soon("pings", pings.wait_for(|seen| *seen >= before + 5)).await.unwrap();
+    while let Ok(fact) = world.facts.try_recv() {
+        assert!(!is_down(&fact), "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_ping_is_left() {
+    let short = Duration::from_millis(30);
+    let (server, connection, mut world) =
+        up(|settings| (settings.ping_after, settings.ping_timeout) = (short, short)).await;
+    connection.pings.unanswered.store(true, Ordering::Relaxed);
+    let why = world.fact(is_down).await;
+    assert_eq!(why, "down: the server did not answer a ping within 30ms");
+    server.accept().await;
+    assert_eq!(world.fact(|_| true).await, "up");
+}

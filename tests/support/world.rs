@@ -1,0 +1,137 @@
+//! A daemon's inside, small: the engine on a store in memory, and the link. The user ann staffs the queue law; bob is a
+//! user who staffs nothing.
+
+use std::time::Duration;
+
+use rosterd::{
+    config::Secret,
+    domain::{
+        Account, AccountId, BareJid, Desk, Event, Merge, Name, Operator, Policy, Precedence, Queue, QueueId, Record,
+        User, UserId,
+    },
+    engine::{Engine, Fact, Handle},
+    store::{Committer, MemoryStore},
+    xmpp::{self, Settings},
+};
+use tokio::{
+    sync::{broadcast, mpsc},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::component_server::{SECRET, soon};
+
+fn name(text: &str) -> Name {
+    Name::parse(text, 60).unwrap()
+}
+
+fn records() -> Vec<Record> {
+    let account = AccountId::new(1).unwrap();
+    let (ann, bob, law) = (UserId::new(2).unwrap(), UserId::new(3).unwrap(), QueueId::new(4).unwrap());
+    let user = |id, text: &str| {
+        let jid = BareJid::parse(&format!("{text}@localhost")).unwrap();
+        Record::User(User { id, account, name: name(text), jid, email: None })
+    };
+    vec![
+        Record::NextId(5),
+        Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into() }),
+        user(ann, "ann"),
+        user(bob, "bob"),
+        Record::Queue(Queue { id: law, account, name: name("law"), email: None, avatar: None, transcripts: false }),
+        Record::Operator(Operator { queue: law, user: ann, enabled: true }),
+    ]
+}
+
+fn policy() -> Policy {
+    Policy {
+        precedence: Precedence::default(),
+        merge: Merge::default(),
+        domain: "queues.localhost".into(),
+        user_domain: "localhost".into(),
+        watcher: name("staffing"),
+        sweep_rate: 1_000,
+        sweep_quiet: Duration::from_millis(20),
+        ask_again: Duration::from_hours(1),
+        session_idle: 3_600,
+    }
+}
+
+/// Settings for a server that is near.
+pub(crate) fn settings(server: String) -> Settings {
+    let mut settings = Settings::new(
+        server,
+        "queues.localhost".to_owned(),
+        "localhost".to_owned(),
+        Secret::new(SECRET.to_owned()),
+        name("staffing"),
+    );
+    settings.backoff_min = Duration::from_millis(20);
+    settings.backoff_max = Duration::from_millis(100);
+    settings
+}
+
+pub(crate) struct World {
+    pub(crate) engine: Handle,
+    pub(crate) events: broadcast::Receiver<Event>,
+    pub(crate) stop: CancellationToken,
+    /// What the link tells the engine, in words, once the engine has been told.
+    pub(crate) facts: mpsc::Receiver<String>,
+    link: JoinSet<()>,
+    _rest: JoinSet<()>,
+}
+
+impl World {
+    pub(crate) fn start(settings: Settings) -> Self {
+        let records = records();
+        let committer = Committer::start(Box::new(MemoryStore::with(records.clone()))).unwrap();
+        let desk = Desk::restore(policy(), records, Instant::now().into_std()).unwrap();
+        let stop = CancellationToken::new();
+        let (engine, handle, to_engine) = Engine::new(desk, committer, CancellationToken::new());
+        let events = handle.events();
+        let (facts, from_link) = mpsc::channel(1);
+        let (seen, seen_facts) = mpsc::channel(100_000);
+        let (mut link, mut rest) = (JoinSet::new(), JoinSet::new());
+        rest.spawn(engine.run(CancellationToken::new()));
+        rest.spawn(pass_on(from_link, to_engine, seen));
+        link.spawn(xmpp::run(settings, handle.clone(), facts, stop.clone()));
+        Self { engine: handle, events, stop, facts: seen_facts, link, _rest: rest }
+    }
+
+    /// The next fact that is so.
+    pub(crate) async fn fact(&mut self, is_it: impl Fn(&str) -> bool) -> String {
+        loop {
+            let fact = soon("a fact", self.facts.recv()).await.expect("the link works");
+            if is_it(&fact) {
+                return fact;
+            }
+        }
+    }
+
+    pub(crate) async fn swept(&mut self) {
+        while !matches!(soon("the sweep", self.events.recv()).await, Ok(Event::Swept { .. })) {}
+    }
+
+    /// Waits until the link has ended.
+    pub(crate) async fn ended(mut self) {
+        let ended = soon("the end of the link", self.link.join_next()).await;
+        ended.expect("there is one task").expect("it does not panic");
+    }
+
+    pub(crate) fn dropped(&self, reason: &str) -> u64 {
+        self.engine.read(|desk| desk.tally().dropped.get(reason).copied().unwrap_or(0))
+    }
+}
+
+async fn pass_on(mut from: mpsc::Receiver<Fact>, to: mpsc::Sender<Fact>, seen: mpsc::Sender<String>) {
+    while let Some(fact) = from.recv().await {
+        let words = match &fact {
+            Fact::LinkUp(_) => "up".to_owned(),
+            Fact::LinkDown(why) => format!("down: {why}"),
+            Fact::Input(input) => format!("{input:?}"),
+            Fact::Edit(edit) => format!("{edit:?}"),
+        };
+        let _ = to.send(fact).await;
+        let _ = seen.send(words).await;
+    }
+}
