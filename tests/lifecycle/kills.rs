@@ -1,18 +1,6 @@
-//! The daemon's life as a process: killed at any moment, stopped in the middle of work, started twice.
+//! Killed at any moment, stopped in the middle of work, started twice.
 //!
 //! There is no XMPP server here: what is stored does not depend on one.
-#![expect(clippy::print_stdout, reason = "a seed is no use unless it is seen")]
-
-#[path = "support/daemon.rs"]
-mod daemon;
-#[path = "support/https.rs"]
-mod https;
-#[path = "support/ports.rs"]
-mod ports;
-#[path = "support/process.rs"]
-mod process;
-#[path = "support/site.rs"]
-mod site;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,27 +16,15 @@ use hyper::{Method, header};
 use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinSet};
 
-use daemon::{Daemon, Site};
-use https::{Caller, Https};
-use ports::Port;
+use super::{
+    daemon::Daemon,
+    https::{Caller, Https},
+    place, process,
+};
 
 const V1: &str = "/2011-12-03";
 const ROUNDS: usize = 200;
 const WORKERS: usize = 4;
-
-struct Place {
-    _ports: [Port; 2],
-    _folder: tempfile::TempDir,
-    site: Site,
-}
-
-fn place() -> Result<Place> {
-    let folder = tempfile::tempdir()?;
-    let ports = [Port::free()?, Port::free()?];
-    let [server, https] = ports.each_ref().map(Port::address);
-    let site = site::site_for_tests(folder.path(), &site::Settings { server, https, sweep_quiet: "0s" })?;
-    Ok(Place { _ports: ports, _folder: folder, site })
-}
 
 /// What may be stored: of every worker's user, whether they are enabled (`None`: not assigned), and who was made.
 #[derive(Debug, Default)]
