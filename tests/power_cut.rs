@@ -9,6 +9,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::{
     collections::BTreeMap,
     env, fs,
@@ -385,7 +388,7 @@ impl Disks {
             disks.try_mount(&image)?;
             Ok(disks)
         });
-        tried.map_err(|why| say(&format!("SKIPPED: power cuts need root and loop devices: {why}"))).ok()
+        tried.map_err(|why| skip::skip(&format!("power cuts: they need root and loop devices: {why}"))).ok()
     }
 
     fn new_image(&self, name: &str) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Real XMPP servers from Debian's packages: private, on loopback, in a folder of their own.
 
-use std::{fs, io::Write, net::SocketAddr, os::unix::fs::chown, path::Path, process::Command};
+use std::{fs, net::SocketAddr, os::unix::fs::chown, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
@@ -101,27 +101,6 @@ impl<P: Package> Server<P> {
         let process = Process::start(P::NAME, command)?;
         P::ready(&process, addresses, people).await?;
         Ok(process)
-    }
-}
-
-/// Whether the package is there. Where it is not, that is an error in CI, and loud elsewhere.
-pub(crate) fn is_installed<P: Package>() -> bool {
-    let is_there = Path::new(P::FILE).exists();
-    if !is_there {
-        skip(&format!("tests on {0}: the package {0} is not installed (./tests/run.sh installs it)", P::NAME));
-    }
-    is_there
-}
-
-/// Says loudly that something is not tested; in CI, fails.
-fn skip(what: &str) {
-    assert!(std::env::var_os("CI").is_none(), "in CI nothing may be skipped, but: {what}");
-    let line = format!("SKIPPED: {what}\n");
-    // Where nobody can be told, there is nobody to tell that either.
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(list) = std::env::var_os("ROSTERD_SKIPPED") {
-        let list = fs::OpenOptions::new().append(true).create(true).open(list);
-        list.and_then(|mut list| list.write_all(line.as_bytes())).expect("the list of what was skipped can be written");
     }
 }
 
