@@ -71,15 +71,7 @@ async fn a_refusal_says_what_to_do() {
 #[tokio::test]
 async fn whatever_answers_there_is_told_from_a_component_port() {
     let server = ComponentServer::start();
-    let mut settings = settings(server.address());
-    settings.connect_timeout = Duration::from_millis(100);
-    let mut world = World::start(settings);
-
-    let silent = server.accept_silently().await;
-    let why = world.fact(is_down).await;
-    assert!(why.contains("did not finish the handshake within 100ms"), "{why}");
-    drop(silent);
-
+    let mut world = World::start(settings(server.address()));
     let other = server.accept_silently().await;
     other.send_raw("HTTP/1.1 400 Bad Request\r\n\r\n<html>").await;
     let why = world.fact(is_down).await;
@@ -90,6 +82,17 @@ async fn whatever_answers_there_is_told_from_a_component_port() {
     gone.half_close().await;
     let why = world.fact(is_down).await;
     assert!(why.contains("no component stream"), "{why}");
+}
+
+#[tokio::test]
+async fn a_server_that_opens_no_stream_is_left() {
+    let server = ComponentServer::start();
+    let mut settings = settings(server.address());
+    settings.connect_timeout = Duration::from_millis(100);
+    let mut world = World::start(settings);
+    let _silent = server.accept_silently().await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("did not finish the handshake within 100ms"), "{why}");
 }
 
 #[tokio::test]
@@ -353,7 +356,7 @@ async fn a_stop_closes_every_queue_and_then_the_stream() {
 
 #[tokio::test]
 async fn a_stop_does_not_wait_for_a_server_that_says_nothing() {
-    let (_server, mut connection, world) = up(|settings| settings.goodbye = Duration::from_millis(50)).await;
+    let (_server, mut connection, world) = up(|settings| settings.goodbye = Duration::from_millis(300)).await;
     world.stop.cancel();
     assert!(matches!(connection.next().await, Said::Footer));
     world.ended().await;
@@ -373,12 +376,12 @@ async fn a_silent_server_is_pinged() {
 
 #[tokio::test]
 async fn a_server_that_answers_no_ping_is_left() {
-    let short = Duration::from_millis(30);
+    let short = Duration::from_millis(300);
     let (server, connection, mut world) =
         up(|settings| (settings.ping_after, settings.ping_timeout) = (short, short)).await;
     connection.pings.unanswered.store(true, Ordering::Relaxed);
     let why = world.fact(is_down).await;
-    assert_eq!(why, "down: the server did not answer a ping within 30ms");
+    assert_eq!(why, "down: the server did not answer a ping within 300ms");
     server.accept().await;
     assert_eq!(world.fact(|_| true).await, "up");
 }

@@ -22,6 +22,8 @@ mod presence;
 mod process;
 #[path = "support/prosody.rs"]
 mod prosody;
+#[path = "support/ready.rs"]
+mod ready;
 #[path = "support/real.rs"]
 mod real;
 #[path = "support/script.rs"]

@@ -18,6 +18,8 @@ mod ports;
 mod presence;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/ready.rs"]
+mod ready;
 #[path = "support/script.rs"]
 mod script;
 #[path = "support/site.rs"]

@@ -5,14 +5,13 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::{Command, Stdio},
-    time::Duration,
 };
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{
     https::Https,
-    process::{self, LIMIT, Process},
+    process::{self, Process},
 };
 
 /// What a daemon is started with, again and again.
@@ -52,7 +51,8 @@ impl Site {
         self.state.join("tls/cert.pem")
     }
 
-    fn launch(&self) -> Result<Process> {
+    /// Starts the program.
+    pub(crate) fn launch(&self) -> Result<Process> {
         let mut command = process::command(&self.binary, &[]);
         command.current_dir(&self.folder).arg("--config").arg(&self.config).arg("serve");
         Process::start("rosterd", command)
@@ -64,7 +64,7 @@ pub(crate) struct Daemon {
     site: Site,
     /// What was printed before it was started again.
     earlier: String,
-    process: Process,
+    pub(crate) process: Process,
 }
 
 impl Daemon {
@@ -79,33 +79,9 @@ impl Daemon {
         Https::new(self.site.https, &self.site.certificate())
     }
 
-    /// Waits until it does its work: store open, link up, everybody heard.
-    pub(crate) async fn ready(&mut self) -> Result<()> {
-        self.process.wait_line("that everybody was asked", |line| line.contains("swept ")).await?;
-        let mut look = tokio::time::interval(Duration::from_millis(20));
-        let mut saw = "nothing yet".to_owned();
-        let poll = async {
-            loop {
-                look.tick().await;
-                if let Some(status) = self.process.has_ended()? {
-                    bail!("rosterd has ended, {status}");
-                }
-                saw = match self.readiness().await {
-                    Ok((200, _)) => return Ok(()),
-                    Ok((status, body)) => format!("{status} {body}"),
-                    Err(error) => format!("{error:#}"),
-                };
-            }
-        };
-        match tokio::time::timeout(LIMIT, poll).await {
-            Ok(ready) => ready.with_context(|| self.log()),
-            Err(_) => bail!("waited {LIMIT:?} for /readyz to say 200, it says: {saw}\n{}", self.log()),
-        }
-    }
-
-    async fn readiness(&self) -> Result<(u16, String)> {
-        let reply = self.https()?.get("/readyz").await?;
-        Ok((reply.status, reply.body))
+    /// Waits until it serves HTTPS, whether it does its work or not.
+    pub(crate) async fn serves(&self) -> Result<()> {
+        self.process.wait_line("that HTTPS is served", |line| line.contains("HTTPS is served")).await.map(drop)
     }
 
     /// Everything that it has printed.

@@ -81,6 +81,8 @@ impl Process {
             loop {
                 look.tick().await;
                 if let Some(status) = self.has_ended()? {
+                    // Until all that it printed has been read.
+                    while self.lines.changed().await.is_ok() {}
                     return Ok(status);
                 }
             }

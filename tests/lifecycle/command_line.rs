@@ -1,0 +1,225 @@
+//! The command line as an administrator and their scripts see it: what is printed where, and the exit codes.
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::{Place, daemon::Daemon, https, place};
+
+/// What a command printed, and how it ended.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    code: Option<i32>,
+    out: String,
+    error: String,
+}
+
+fn run(program: &Path, arguments: &[&str], input: &str) -> Result<Said> {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    // Who does not read what it is given has a reason, which it says.
+    let _ = child.stdin.take().context("it has a standard input")?.write_all(input.as_bytes());
+    let output = child.wait_with_output()?;
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).context("it prints UTF-8");
+    Ok(Said { code: output.status.code(), out: text(output.stdout)?, error: text(output.stderr)? })
+}
+
+impl Place {
+    fn rosterd(&self, arguments: &[&str], input: &str) -> Result<Said> {
+        let config = self.site.config.display().to_string();
+        run(&self.site.binary, &[&["--config", &config], arguments].concat(), input)
+    }
+
+    /// Runs a command that has to succeed, and gives back what it printed.
+    fn good(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let said = self.rosterd(arguments, input)?;
+        ensure!(said.code == Some(0) && said.error.is_empty(), "{arguments:?}: {said:?}");
+        Ok(said.out)
+    }
+
+    /// Runs a command that has to fail with this code, and gives back why it says it did.
+    fn bad(&self, code: i32, arguments: &[&str], input: &str) -> Result<String> {
+        let said = self.rosterd(arguments, input)?;
+        ensure!(said.code == Some(code), "{arguments:?}, where {code} is wanted: {said:?}");
+        ensure!(said.error.starts_with("rosterd: ") && said.out.is_empty(), "{arguments:?}: {said:?}");
+        Ok(said.error)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+/// What an account's life looks like, whether the daemon runs or not.
+fn accounts_come_and_go(place: &Place) -> Result<()> {
+    ensure!(place.good(&["account", "list"], "")?.is_empty());
+    let said = place.good(&["account", "add", "Acme", "--password-stdin"], "correct horse\n")?;
+    ensure!(said == "account Acme added\n", "{said}");
+    place.good(&["account", "add", "zoo", "--password-stdin"], "battery staple")?;
+    ensure!(place.good(&["account", "list"], "")? == "acme\nzoo\n");
+    let taken = place.bad(1, &["account", "add", "acme", "--password-stdin"], "x\n")?;
+    ensure!(taken.contains("there is an account named acme already"), "{taken}");
+    let illegal = place.bad(1, &["account", "add", "a b", "--password-stdin"], "x\n")?;
+    ensure!(illegal.contains("contains a space"), "{illegal}");
+    let empty = place.bad(1, &["account", "add", "new", "--password-stdin"], "\n")?;
+    ensure!(empty.contains("the password is empty"), "{empty}");
+    let no_terminal = place.bad(1, &["account", "add", "new"], "x\nx\n")?;
+    ensure!(no_terminal.contains("--password-stdin"), "{no_terminal}");
+    place.good(&["account", "password", "acme", "--password-stdin"], "another\n")?;
+    let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "x\n")?;
+    ensure!(unknown.contains("there is no such account"), "{unknown}");
+    place.good(&["account", "remove", "zoo"], "")?;
+    place.bad(1, &["account", "remove", "zoo"], "")?;
+    ensure!(place.good(&["account", "list"], "")? == "acme\n");
+    Ok(())
+}
+
+#[test]
+fn accounts_without_the_daemon() -> Result<()> {
+    accounts_come_and_go(&place()?)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_through_the_daemon() -> Result<()> {
+    let place = place()?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    accounts_come_and_go(&place)?;
+    let socket = fs::metadata(place.file("admin.sock"))?;
+    ensure!(socket.permissions().mode() & 0o777 == 0o660, "{:o}", socket.permissions().mode());
+    // The password that was set last is the one that counts.
+    let caller = https::Caller::Anybody;
+    for (password, status) in [("correct horse", 401), ("another", 200)] {
+        let fields = json!({ "username": "acme", "password": password });
+        let login = "/2011-12-03/auth/login";
+        let reply = daemon.https()?.ask(hyper::Method::POST, login, &caller, Some(&fields)).await?;
+        ensure!(reply.status == status, "{password}: {reply:?}");
+    }
+    ensure!(daemon.https()?.get("/healthz").await?.status == 200);
+    daemon.stop().await?;
+    let log = daemon.log();
+    ensure!(!log.contains("another") && !log.contains("horse") && !log.contains("argon2"), "a secret is in the log");
+    ensure!(!Path::new(&place.file("admin.sock")).exists(), "the socket goes with the daemon");
+    Ok(())
+}
+
+#[test]
+fn everything_goes_out_and_comes_back() -> Result<()> {
+    let (from, to) = (place()?, place()?);
+    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    let file = from.file("all.jsonl");
+    let said = from.good(&["export", &file], "")?;
+    ensure!(said == format!("2 records exported to {file}\n"), "{said}");
+    ensure!(fs::metadata(&file)?.permissions().mode() & 0o777 == 0o600, "it holds hashes");
+    let piped = from.good(&["export", "-"], "")?;
+    ensure!(piped == fs::read_to_string(&file)?);
+    ensure!(to.good(&["import", &file], "")? == "2 records imported\n");
+    ensure!(to.good(&["account", "list"], "")? == "acme\n");
+    ensure!(to.good(&["export", "-"], "")? == piped);
+    let full = to.bad(1, &["import", &file], "")?;
+    ensure!(full.contains("the store is not empty"), "{full}");
+    let piped_in = place()?;
+    ensure!(piped_in.good(&["import", "-"], &piped)? == "2 records imported\n");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_goes_through_the_daemon_too() -> Result<()> {
+    let (from, to) = (place()?, place()?);
+    let mut daemon = Daemon::start(from.site.clone())?;
+    daemon.serves().await?;
+    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    let through_daemon = from.good(&["export", "-"], "")?;
+    daemon.stop().await?;
+    ensure!(from.good(&["export", "-"], "")? == through_daemon);
+    let mut daemon = Daemon::start(to.site.clone())?;
+    daemon.serves().await?;
+    ensure!(to.good(&["import", "-"], &through_daemon)? == "2 records imported\n");
+    let full = to.bad(1, &["import", "-"], &through_daemon)?;
+    ensure!(full.contains("the store is not empty"), "{full}");
+    daemon.kill();
+    ensure!(to.good(&["export", "-"], "")? == through_daemon, "an import is on disk when it is acknowledged");
+    Ok(())
+}
+
+#[test]
+fn a_damaged_export_changes_nothing() -> Result<()> {
+    let (from, to) = (place()?, place()?);
+    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    let good = from.good(&["export", "-"], "")?;
+    let without_end = good.lines().take(2).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
+    for damaged in [good.replace("acme", "acne"), without_end, "nonsense\n".to_owned(), String::new()] {
+        let said = to.bad(65, &["import", "-"], &damaged)?;
+        ensure!(said.contains("nothing was imported"), "{said}");
+    }
+    ensure!(to.good(&["account", "list"], "")?.is_empty());
+    let missing = to.bad(1, &["import", &to.file("nothing.jsonl")], "")?;
+    ensure!(missing.contains("could not read") && missing.contains("nothing.jsonl"), "{missing}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn status_and_health() -> Result<()> {
+    let place = place()?;
+    for command in [&["status"][..], &["status", "--json"], &["healthcheck"]] {
+        let said = place.bad(69, command, "")?;
+        ensure!(said.contains("rosterd does not run") && said.contains("admin.sock"), "{said}");
+    }
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    let table = place.good(&["status"], "")?;
+    ensure!(table.starts_with("link: down: ") && table.contains("There are no queues yet"), "{table}");
+    let status: Value = serde_json::from_str(&place.good(&["status", "--json"], "")?)?;
+    ensure!(status["link"]["state"] == "down" && status["queues"] == json!([]), "{status}");
+    let unwell = place.bad(69, &["healthcheck"], "")?;
+    ensure!(unwell.contains("not ready") && unwell.contains("link-down"), "{unwell}");
+    daemon.stop().await
+}
+
+#[test]
+fn configuration() -> Result<()> {
+    let place = place()?;
+    ensure!(place.good(&["check-config"], "")? == "the configuration is good\n");
+    let example = place.good(&["check-config", "--example"], "")?;
+    ensure!(example == fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/rosterd.toml"))?);
+    fs::write(&place.site.config, "[xmpp]\ndomain = 'a b'\nsekret = 'x'\n[log]\nlevel = 5\n")?;
+    let problems = place.bad(78, &["check-config"], "")?;
+    for key in ["xmpp.domain", "xmpp.user_domain", "xmpp.secret:", "xmpp.sekret", "log.level"] {
+        ensure!(problems.contains(key), "{key} is missing in: {problems}");
+    }
+    for command in [&["serve"][..], &["status"], &["account", "list"], &["healthcheck"]] {
+        ensure!(place.bad(78, command, "")? == problems, "{command:?} says the same");
+    }
+    let nowhere = run(&place.site.binary, &["--config", "/nonexistent/rosterd.toml", "serve"], "")?;
+    ensure!(nowhere.code == Some(78) && nowhere.error.contains("/nonexistent/rosterd.toml"), "{nowhere:?}");
+    Ok(())
+}
+
+#[test]
+fn the_command_line_itself() -> Result<()> {
+    let place = place()?;
+    let wrong = run(&place.site.binary, &["servee"], "")?;
+    ensure!(wrong.code == Some(2) && wrong.error.contains("serve"), "{wrong:?}");
+    let help = run(&place.site.binary, &["--help"], "")?;
+    ensure!(help.code == Some(0) && help.out.contains("Exit codes:"), "{help:?}");
+    let version = run(&place.site.binary, &["--version"], "")?;
+    ensure!(version.out == format!("rosterd {}\n", env!("CARGO_PKG_VERSION")), "{version:?}");
+    Ok(())
+}
+
+#[test]
+fn a_store_in_a_place_that_can_not_be() -> Result<()> {
+    let place = place()?;
+    fs::write(&place.site.state, "a file")?;
+    let said = place.bad(74, &["account", "list"], "")?;
+    ensure!(said.contains("state"), "{said}");
+    Ok(())
+}

@@ -1,0 +1,36 @@
+//! The daemon's life as a process, and the commands beside it.
+#![expect(clippy::print_stdout, reason = "a seed is no use unless it is seen")]
+
+#[path = "../support/daemon.rs"]
+mod daemon;
+#[path = "../support/https.rs"]
+mod https;
+#[path = "../support/ports.rs"]
+mod ports;
+#[path = "../support/process.rs"]
+mod process;
+#[path = "../support/site.rs"]
+mod site;
+
+mod command_line;
+mod kills;
+
+use anyhow::Result;
+
+use daemon::Site;
+use ports::Port;
+
+/// A folder and ports for one daemon.
+struct Place {
+    _ports: [Port; 2],
+    folder: tempfile::TempDir,
+    site: Site,
+}
+
+fn place() -> Result<Place> {
+    let folder = tempfile::tempdir()?;
+    let ports = [Port::free()?, Port::free()?];
+    let [server, https] = ports.each_ref().map(Port::address);
+    let site = site::site_for_tests(folder.path(), &site::Settings { server, https, sweep_quiet: "0s" })?;
+    Ok(Place { _ports: ports, folder, site })
+}

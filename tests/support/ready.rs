@@ -1,0 +1,39 @@
+//! When a daemon does its work.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::{daemon::Daemon, process::LIMIT};
+
+impl Daemon {
+    /// Waits until it does its work: store open, link up, everybody heard.
+    pub(crate) async fn ready(&mut self) -> Result<()> {
+        self.serves().await?;
+        self.process.wait_line("that everybody was asked", |line| line.contains("swept ")).await?;
+        let mut look = tokio::time::interval(Duration::from_millis(20));
+        let mut saw = "nothing yet".to_owned();
+        let poll = async {
+            loop {
+                look.tick().await;
+                if let Some(status) = self.process.has_ended()? {
+                    bail!("rosterd has ended, {status}");
+                }
+                saw = match self.readiness().await {
+                    Ok((200, _)) => return Ok(()),
+                    Ok((status, body)) => format!("{status} {body}"),
+                    Err(error) => format!("{error:#}"),
+                };
+            }
+        };
+        match tokio::time::timeout(LIMIT, poll).await {
+            Ok(ready) => ready.with_context(|| self.log()),
+            Err(_) => bail!("waited {LIMIT:?} for /readyz to say 200, it says: {saw}\n{}", self.log()),
+        }
+    }
+
+    async fn readiness(&self) -> Result<(u16, String)> {
+        let reply = self.https()?.get("/readyz").await?;
+        Ok((reply.status, reply.body))
+    }
+}
