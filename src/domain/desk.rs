@@ -9,8 +9,8 @@ use std::{
 use hashbrown::HashTable;
 
 use super::{
-    Account, AccountId, BareJid, Event, Input, Key, Merge, Name, Operator, Precedence, Published, Queue, QueueId,
-    Record, Session, Show, Subscriber, Tally, TokenHash, User, UserId, Write,
+    Account, AccountId, BareJid, Event, Input, Key, LinkPhase, Merge, Name, Operator, Precedence, Published, Queue,
+    QueueId, Record, Session, Show, Subscriber, Tally, TokenHash, User, UserId, Write,
     availability::Counts,
     outgoing::{Outbox, Told},
     presence::Presence,
@@ -200,7 +200,7 @@ impl Desk {
             }
             Input::Refused { user } => {
                 if let Some(id) = self.staffing(&user) {
-                    self.observe(id, |presence| presence.lose(None), &mut events);
+                    self.refused(id, &mut events);
                 }
             }
             Input::Approved { user } => {
@@ -445,6 +445,19 @@ impl Desk {
             state.counts.remove(from);
             state.counts.add(to);
             state.refresh(&policy.precedence, &mut self.outbox, events);
+        }
+    }
+
+    /// During the sweep this answers a probe, and says that our request was never approved. Prosody 0.12 forgets a request that still
+    /// waits when it answers so: they are asked again after the sweep.
+    fn refused(&mut self, id: UserId, events: &mut Vec<Event>) {
+        if !matches!(self.link(), LinkPhase::Sweeping { .. }) {
+            self.observe(id, |presence| presence.lose(None), events);
+            return;
+        }
+        self.observe(id, Presence::forget, events);
+        if let Some(person) = self.people.get_mut(&id) {
+            person.asked = 0;
         }
     }
 
