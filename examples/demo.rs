@@ -21,6 +21,8 @@ mod presence;
 mod process;
 #[path = "../tests/support/prosody.rs"]
 mod prosody;
+#[path = "../tests/support/ready.rs"]
+mod ready;
 #[path = "../tests/support/servers.rs"]
 #[expect(dead_code, reason = "tests need more of it")]
 mod servers;

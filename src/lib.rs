@@ -1,6 +1,77 @@
-//! rosterd: a staffing daemon for XMPP chat queues.
+//! rosterd: a staffing daemon for XMPP chat queues. The presence of operators comes in, the availability of the queues that
+//! they staff goes out. This page is the map: where everything lives, how it flows, and what always holds. What rosterd is
+//! for, and how to run it, stands in `README.md`.
+//!
+//! # Words
+//!
+//! One word for one thing, in the code as in the texts that people read. An **account** logs in to the API and owns queues and
+//! users. A **user** is a person with a JID. A **queue** is an entry point with a JID on our component's domain. An
+//! **operator** is one user assigned to one queue, *enabled* or *suspended*. A **resource** is one connected client of a
+//! user, and its **presence** is what it last said; a **show** is one of the six words of availability. The **link** is our
+//! connection to the XMPP server, the **watcher** the one JID of ours that takes in everybody's presence, a **follower** (or
+//! subscriber) somebody who follows a queue's presence. **Intent** is what people decided, and is stored; **observation** is
+//! what was seen, and is never stored.
+//!
+//! # Where everything lives, in reading order
+//!
+//! | module | what it does | what it may name |
+//! |---|---|---|
+//! | [`domain`] | all rules, pure: no async, no clock, no I/O, no serde, no logging | nothing |
+//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store` |
+//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `domain`, `engine` |
+//! | [`http`] | HTTPS, one folder an API family, one file a resource; and the admin socket ([`http::admin`]) | `domain`, `engine`, [`password`] |
+//! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
+//! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
+//! | [`cli`] | the command line, one file a subcommand | `app`, `config` |
+//! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
+//! | [`lifecycle`], [`telemetry`] | signals and the parts that stop together; logging | |
+//!
+//! `xmpp`, `http` and `store` never name each other, and each library is named in one room only (`sled` in `store/sled.rs`,
+//! `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
+//!
+//! # How it flows
+//!
+//! ```text
+//! stanza -> gate -> decode -> Fact --\                          /-> Event  -> log, listeners
+//! link up, link down, a moment -------> engine: desk.apply() --+
+//!                                       (bounded inbox)         \-> desk.outgoing() -> Effect -> encode -> link
+//! edit of a manager, a command, a stanza -> desk.plan() -> store (durable) -> desk.commit() -> answer
+//! read of a manager, a page, a command   -> the desk, behind a lock that is held for one question
+//! ```
+//!
+//! What is to be sent is not queued when something happens: it is *computed*, from what everybody should know and what they
+//! were told, when the link has room ([`domain::Desk::outgoing`]). A start, a new link, a new follower and an ordinary change
+//! share that path, a slow link gets the latest truth instead of every step to it, and nothing grows without a bound.
+//!
+//! Edits that do not rest on each other ([`domain::Claims`]) are written together, with one flush for all that wait.
+//!
+//! A link begins with everything *unknown*. All users who are assigned are probed, at a bounded rate; a ping to the server
+//! marks the end, since its answer comes after theirs. Who is silent after that and a moment of quiet is offline, and only then
+//! is anybody told anything. Facts reach the engine through one channel in the order in which they happened, so nothing of an
+//! earlier link can come after its end.
+//!
+//! # What always holds
+//!
+//! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
+//! 2. Nothing seen counts after its link is gone, and nobody is told anything before everybody was heard.
+//! 3. What a follower was told last equals what the queue's enabled operators add up to, as soon as the link has taken it;
+//!    who was told is not told again (`tests/desk_properties.rs`).
+//! 4. A suspended operator counts for nothing. Presence of people who are not assigned changes nothing.
+//! 5. One presence change costs as much as its user has queues, whatever the size of those (`benches/desk.rs`).
+//! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account.
+//! 7. No stanza ends the link: what can not be read is dropped alone, and counted.
+//! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody.
+//! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
+//!    [`app::serve`].
+//! 10. Numbers of accounts, users and queues are never used again.
+//!
+//! # Where to put what is new
+//!
+//! A rule: in [`domain`], with a case beside it, and a property if it is one. A request that is answered on the link: a file in
+//! `xmpp`. A resource of an API: a file in its family's folder under `http`. Something that people decide: a
+//! [`domain::Record`], its stored form in `store/record.rs`, an [`domain::Edit`], its plan and its commit. A key: in
+//! its section's file under `config`.
 
-pub mod config;
 pub mod domain;
 
 pub mod engine;
@@ -12,5 +83,6 @@ pub mod xmpp;
 
 pub mod app;
 pub mod cli;
+pub mod config;
 pub mod lifecycle;
 pub mod telemetry;
