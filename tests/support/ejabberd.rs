@@ -33,6 +33,8 @@ impl Package for Ejabberd {
         let libraries = script.lines().find_map(|line| line.strip_prefix("ERL_LIBS='")?.strip_suffix('\''));
         let mut command = command("/usr/bin/erl", privileges);
         command
+            // Its schedulers spin while they wait, which on a busy machine makes the start last minutes.
+            .args(["+sbwt", "none", "+sbwtdcpu", "none", "+sbwtdio", "none"])
             .args(["-noinput", "-mnesia", "dir"])
             .arg(format!("\"{}\"", home.join("spool").display()))
             .args(["-s", "ejabberd"])
