@@ -18,6 +18,8 @@ pub mod record;
 pub mod show;
 pub mod user;
 
+mod commit;
+mod index;
 mod outgoing;
 mod restore;
 mod sweep;

@@ -231,7 +231,7 @@ impl Desk {
         let Some(state) = self.queues.get(&queue) else { return Vec::new() };
         let mut reasons = Vec::new();
         let note = |reason| reasons.push(reason);
-        let _ = state.counts().verdict(state.operators.len(), &self.policy.precedence, note);
+        let _ = state.counts.verdict(state.operators.len(), &self.policy.precedence, note);
         match self.link() {
             LinkPhase::Down => reasons.push(Reason::LinkDown),
             LinkPhase::Sweeping { .. } => reasons.push(Reason::Unknown),
