@@ -29,7 +29,8 @@ mod servers;
 
 use std::{
     collections::BTreeMap,
-    fmt::Write,
+    fmt::Write as _,
+    io::Write as _,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::Path,
     process::ExitCode,
@@ -92,7 +93,15 @@ const SCRIPT: [Step; 12] = [
 ];
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
+    run().await.unwrap_or_else(|error| {
+        // Where nobody reads that, nobody can be told.
+        let _ = writeln!(std::io::stderr(), "demo: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+async fn run() -> Result<ExitCode> {
     let once = match &*std::env::args().skip(1).collect::<Vec<_>>() {
         [] => false,
         [flag] if flag == "--once" => true,
@@ -116,6 +125,9 @@ async fn demo(once: bool) -> Result<ExitCode> {
     let mut demo = Demo::start().await?;
     if once {
         let missing = demo.play(true).await?;
+        if !missing.is_empty() {
+            println!("\n{}{}", demo.server.log(), demo.daemon.log());
+        }
         demo.end().await?;
         return Ok(report(&missing));
     }

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Account, AccountId, BareJid, Event, Input, Merge, Name, Precedence, Published, Queue, QueueId, Session, Show,
-    Tally, TokenHash, User, UserId,
+    Account, AccountId, BareJid, Event, Input, LinkPhase, Merge, Name, Precedence, Published, Queue, QueueId, Session,
+    Show, Tally, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
     outgoing::{Outbox, Told},
@@ -215,7 +215,7 @@ impl Desk {
             }
             Input::Refused { user } => {
                 if let Some(id) = self.staffing(&user) {
-                    self.observe(id, |presence| presence.lose(None), &mut events);
+                    self.refused(id, &mut events);
                 }
             }
             Input::Approved { user } => {
@@ -259,6 +259,19 @@ impl Desk {
             state.counts.remove(from);
             state.counts.add(to);
             state.refresh(&policy.precedence, &mut self.outbox, events);
+        }
+    }
+
+    /// During the sweep this answers a probe, and says that our request was never approved. Prosody 0.12 forgets a request that still
+    /// waits when it answers so: they are asked again after the sweep.
+    fn refused(&mut self, id: UserId, events: &mut Vec<Event>) {
+        if !matches!(self.link(), LinkPhase::Sweeping { .. }) {
+            self.observe(id, |presence| presence.lose(None), events);
+            return;
+        }
+        self.observe(id, Presence::forget, events);
+        if let Some(person) = self.people.get_mut(&id) {
+            person.asked = 0;
         }
     }
 

@@ -343,6 +343,9 @@ impl State {
 
     fn answer_probe(&mut self, name: &str, watcher: &str) {
         if !self.allowed(name).iter().any(|allowed| allowed == watcher) {
+            // Prosody 0.12 forgets a request that waits when it answers so.
+            self.person(name).watchers.remove(watcher);
+            self.send(format!("<presence type='unsubscribed' from='{}' to='{watcher}'/>", jid(name)));
             return;
         }
         if self.person(name).clients.is_empty() {

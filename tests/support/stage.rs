@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use rosterd::domain::Show;
 use tempfile::TempDir;
 
@@ -75,10 +75,11 @@ pub(crate) async fn play<W: World>(name: &str) {
         let people: Vec<_> = script.people().into_iter().collect();
         let mut stage = Stage::<W>::set(&people).await?;
         let played = stage.play(&script).await;
-        played.with_context(|| format!("{}{}", stage.world.log(), stage.daemon.log()))
+        // What went wrong stands last, where it is read first.
+        played.map_err(|error| anyhow!("{}{}\n{error:#}", stage.world.log(), stage.daemon.log()))
     };
     if let Err(error) = played.await {
-        panic!("{error:?}");
+        panic!("{error:#}");
     }
 }
 
