@@ -10,6 +10,7 @@ use super::{
     Show, Tally, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
+    lease::{Leases, Tick},
     outgoing::{Outbox, Told},
     presence::Presence,
     sweep::Sweep,
@@ -34,6 +35,10 @@ pub struct Policy {
     pub sweep_quiet: Duration,
     /// How long until somebody who has not approved our subscription is asked again.
     pub ask_again: Duration,
+    /// How long a resource may be silent before it is pinged; `None`: none ever is.
+    pub ping_after: Option<Duration>,
+    /// How long it may take to answer.
+    pub ping_timeout: Duration,
     /// After how many seconds without use a session ends.
     pub session_idle: u64,
 }
@@ -50,6 +55,7 @@ pub struct Desk {
     pub(super) index: Index,
     pub(super) sweep: Sweep,
     pub(super) outbox: Outbox,
+    pub(super) leases: Leases,
     pub(super) tally: Tally,
     /// Why there is no link, in words.
     pub(super) link_trouble: Option<String>,
@@ -80,6 +86,8 @@ pub(super) struct Person {
     pub(super) show: Show,
     /// A probe was sent because they sent something that could not be read; no other until they are heard.
     pub(super) reprobed: bool,
+    /// They stand among the [`Leases`].
+    pub(super) leased: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,6 +131,7 @@ impl Person {
             presence: Presence::default(),
             show: Show::Unavailable,
             reprobed: false,
+            leased: false,
         };
         person.set(user);
         person
@@ -186,6 +195,7 @@ impl Desk {
             queues: BTreeMap::new(),
             index: Index::default(),
             outbox: Outbox::default(),
+            leases: Leases::default(),
             tally: Tally::default(),
             link_trouble: None,
             began: now,
@@ -204,7 +214,9 @@ impl Desk {
             Input::Seen { user, resource, seen } => match self.staffing(&user) {
                 Some(id) => {
                     self.tally.unknown_shows += u64::from(!seen.known_show);
-                    self.observe(id, |presence| presence.see(&resource, seen), &mut events);
+                    let tick = Tick::at(self.began, now);
+                    self.observe(id, |presence| presence.see(&resource, seen, tick), &mut events);
+                    self.heard(id);
                 }
                 None => self.stranger(user),
             },
@@ -224,6 +236,16 @@ impl Desk {
                     self.outbox.probe(id);
                 }
             }
+            Input::Alive { user, resource } => {
+                if let Some(id) = self.staffing(&user) {
+                    self.alive(id, &resource, now, &mut events);
+                }
+            }
+            Input::Doubted { user, resource } => {
+                if let Some(id) = self.staffing(&user) {
+                    self.doubt(id, &resource, now);
+                }
+            }
             Input::Knocked { from } => {
                 let watcher = self.policy.watcher.clone();
                 self.outbox.deny(watcher, from);
@@ -236,6 +258,13 @@ impl Desk {
         events
     }
 
+    fn heard(&mut self, id: UserId) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.reprobed = false;
+        }
+        self.lease(id);
+    }
+
     /// The user with this JID, if they are assigned to anything: nobody else's presence counts.
     fn staffing(&self, jid: &BareJid) -> Option<UserId> {
         self.user_at(jid).filter(|id| self.people[id].is_assigned())
@@ -245,7 +274,6 @@ impl Desk {
     pub(super) fn observe(&mut self, id: UserId, change: impl FnOnce(&mut Presence), events: &mut Vec<Event>) {
         let Some(person) = self.people.get_mut(&id) else { return };
         change(&mut person.presence);
-        person.reprobed = false;
         let policy = &self.policy;
         let winner = person.presence.winner(policy.merge, &policy.precedence, |_| ());
         let to = winner.map_or(Show::Unavailable, |resource| resource.show);
@@ -277,13 +305,14 @@ impl Desk {
 
     /// Everything that was seen is unknown again.
     pub(super) fn forget_all(&mut self, events: &mut Vec<Event>) {
+        self.leases.clear();
         for state in self.queues.values_mut() {
             state.counts = Counts::default();
         }
         for person in self.people.values_mut() {
             person.presence.forget();
             person.show = Show::Unavailable;
-            person.reprobed = false;
+            (person.reprobed, person.leased) = (false, false);
             for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
                 let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
                 state.counts.add(Show::Unavailable);

@@ -20,6 +20,7 @@ pub mod user;
 
 mod commit;
 mod index;
+mod lease;
 mod outgoing;
 mod restore;
 mod sweep;
