@@ -44,6 +44,8 @@ fn policy(settings: &Settings) -> Policy {
         sweep_rate: settings.xmpp.sweep_rate,
         sweep_quiet: settings.xmpp.sweep_quiet,
         ask_again: settings.xmpp.ask_again,
+        ping_after: Some(settings.presence.ping_after).filter(|length| !length.is_zero()),
+        ping_timeout: settings.presence.ping_timeout,
         session_idle: settings.http.session_idle.as_secs(),
     }
 }

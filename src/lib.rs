@@ -50,6 +50,9 @@
 //! is anybody told anything. Facts reach the engine through one channel in the order in which they happened, so nothing of an
 //! earlier link can come after its end.
 //!
+//! From then on a presence is a lease: a resource that has been silent is pinged, and does not count from when it should have
+//! answered until it is heard again.
+//!
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.

@@ -91,6 +91,8 @@ fn policy() -> Policy {
         sweep_rate: 100_000,
         sweep_quiet: Duration::ZERO,
         ask_again: Duration::from_hours(24),
+        ping_after: None,
+        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
     }
 }
@@ -287,7 +289,7 @@ async fn a_link_that_takes_nothing_does_not_stop_the_intake() {
                 Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
                 Effect::Tell { published, .. } => told.push(published.show),
                 Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
-                Effect::Approve { .. } | Effect::Deny { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } => {}
             }
             if told.last() == Some(&Show::Dnd) {
                 break told;
@@ -312,7 +314,7 @@ async fn closing_tells_everybody_and_then_returns() {
                 Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
                 Effect::Tell { published, .. } => break published.show,
                 Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
-                Effect::Approve { .. } | Effect::Deny { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } => {}
             }
         }
     };

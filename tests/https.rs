@@ -133,6 +133,8 @@ fn desk() -> Desk {
         sweep_rate: 500,
         sweep_quiet: Duration::from_secs(1),
         ask_again: Duration::from_hours(1),
+        ping_after: None,
+        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
     };
     Desk::new(policy, Instant::now().into_std())

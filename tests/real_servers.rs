@@ -14,6 +14,8 @@ mod frames;
 mod https;
 #[path = "support/manager.rs"]
 mod manager;
+#[path = "support/pings.rs"]
+mod pings;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "../examples/support/presence.rs"]

@@ -12,6 +12,8 @@ mod https;
 mod in_process;
 #[path = "support/manager.rs"]
 mod manager;
+#[path = "support/pings.rs"]
+mod pings;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "../examples/support/presence.rs"]

@@ -4,6 +4,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on has failed")]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use std::{
     env, fs,
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
@@ -169,8 +172,8 @@ fn a_large_change_on_a_full_disk_is_there_as_a_whole_or_not_at_all() {
 
 #[test]
 fn room_is_kept_free() {
-    let Some(disk) = Disk::try_new(12) else { return };
-    let floor = 4 << 20;
+    let Some(disk) = Disk::try_new(32) else { return };
+    let floor = 16 << 20;
     let mut store = SledStore::open(&disk.state(), floor).unwrap();
     let mut number = 0;
     let error = loop {
@@ -386,8 +389,8 @@ impl Disk {
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "rosterd-test"]).arg(at.path()).output();
         match mount {
             Ok(output) if output.status.success() => Some(Self(at)),
-            Ok(output) => skip(&String::from_utf8_lossy(&output.stderr)),
-            Err(error) => skip(&error.to_string()),
+            Ok(output) => skipped(&String::from_utf8_lossy(&output.stderr)),
+            Err(error) => skipped(&error.to_string()),
         }
     }
 
@@ -419,8 +422,8 @@ impl Drop for Disk {
     }
 }
 
-fn skip<T>(why: &str) -> Option<T> {
-    say(&format!("SKIPPED: a full disk needs root and a tmpfs of its own: {}", why.trim()));
+fn skipped<T>(why: &str) -> Option<T> {
+    skip::skip(&format!("full disks: they need root and a tmpfs of their own: {}", why.trim()));
     None
 }
 

@@ -50,6 +50,8 @@ pub(crate) fn empty(now: Instant) -> Desk {
         sweep_rate: 1_500,
         sweep_quiet: Duration::from_secs(1),
         ask_again: Duration::from_hours(24),
+        ping_after: Some(Duration::from_mins(2)),
+        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
     };
     Desk::new(policy, now)

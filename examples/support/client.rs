@@ -43,6 +43,7 @@ enum Command {
     Send(String),
     Close,
     Reset,
+    Freeze(bool),
 }
 
 /// A client that is logged in. Dropping it closes its socket, without a word.
@@ -199,6 +200,12 @@ impl Client {
         let _ = self.connection.join_next().await;
     }
 
+    /// Reads nothing and says nothing from now on, with the connection as it is; or goes on where it was.
+    pub(crate) async fn freeze(&self, frozen: bool) -> Result<()> {
+        let sent = self.commands.send(Command::Freeze(frozen)).await;
+        sent.ok().with_context(|| format!("the connection of {} is gone", self.jid))
+    }
+
     async fn request(&mut self, kind: &str, to: Option<&str>, payload: &str) -> Result<Element> {
         self.ids += 1;
         let id = format!("q{}", self.ids);
@@ -327,9 +334,10 @@ impl Stream {
         received: mpsc::Sender<Element>,
         accept: Accept,
     ) -> Result<()> {
+        let mut frozen = false;
         loop {
             tokio::select! {
-                frame = self.next() => match frame? {
+                frame = self.next(), if !frozen => match frame? {
                     Frame::Stanza(stanza) => {
                         if let Some(answer) = answer_to(&stanza, &accept) {
                             self.write(&answer).await?;
@@ -342,6 +350,7 @@ impl Stream {
                 command = commands.recv() => match command {
                     Some(Command::Send(xml)) => self.write(&xml).await?,
                     Some(Command::Close) => self.write("</stream:stream>").await?,
+                    Some(Command::Freeze(is)) => frozen = is,
                     Some(Command::Reset) => return self.socket.set_zero_linger().context("no reset"),
                     None => return Ok(()),
                 },

@@ -7,6 +7,7 @@ mod admin;
 mod availability;
 mod http;
 mod log;
+mod presence;
 mod reader;
 mod secret;
 mod store;
@@ -20,6 +21,7 @@ pub use admin::Admin;
 pub use availability::Availability;
 pub use http::Http;
 pub use log::{Format, Log};
+pub use presence::Presence;
 use reader::Reader;
 pub use reader::{Given, Key};
 pub use secret::Secret;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub store: Store,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[presence]`.
+    pub presence: Presence,
     /// `[availability]`.
     pub availability: Availability,
     /// `[log]`.
@@ -83,7 +87,9 @@ impl std::error::Error for Problems {}
 
 /// Every key there is, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [xmpp::KEYS, http::KEYS, store::KEYS, admin::KEYS, availability::KEYS, log::KEYS].into_iter().flatten()
+    [xmpp::KEYS, http::KEYS, store::KEYS, admin::KEYS, presence::KEYS, availability::KEYS, log::KEYS]
+        .into_iter()
+        .flatten()
 }
 
 /// Reads the settings from `path`, and over them what the environment sets. Without a `path` the file at [`DEFAULT_PATH`] is
@@ -133,13 +139,23 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
     let http = Http::read(&mut reader);
     let store = Store::read(&mut reader);
     let admin = Admin::read(&mut reader);
+    let presence = Presence::read(&mut reader);
     let availability = Availability::read(&mut reader);
     let log = Log::read(&mut reader);
     let problems = reader.finish();
-    match (xmpp, http, store, admin, availability, log) {
-        (Some(xmpp), Some(http), Some(store), Some(admin), Some(availability), Some(log)) if problems.is_empty() => {
-            Ok(Settings { xmpp, http, store, admin, availability, log })
-        }
+    let all = || {
+        Some(Settings {
+            xmpp: xmpp?,
+            http: http?,
+            store: store?,
+            admin: admin?,
+            presence: presence?,
+            availability: availability?,
+            log: log?,
+        })
+    };
+    match all() {
+        Some(settings) if problems.is_empty() => Ok(settings),
         _ => Err(Problems(problems)),
     }
 }

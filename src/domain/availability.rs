@@ -15,6 +15,8 @@ pub enum Reason {
     Silent,
     /// Their server says that no resource is online.
     Offline,
+    /// A resource that did not answer does not count.
+    Stale,
     /// A resource with a negative priority does not count.
     NegativePriority,
     /// The best that counts says this.
@@ -38,6 +40,7 @@ impl Reason {
             Self::Unknown => "unknown",
             Self::Silent => "silent",
             Self::Offline => "offline",
+            Self::Stale => "stale",
             Self::NegativePriority => "negative-priority",
             Self::Show(Show::Chat) => "show-chat",
             Self::Show(Show::Available) => "show-available",

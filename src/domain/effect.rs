@@ -10,6 +10,13 @@ pub enum Effect {
         /// Whose.
         user: BareJid,
     },
+    /// Ask a resource whether it is there (XEP-0199), from the watcher.
+    Ping {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+    },
     /// Ask to see a user's presence from now on, from the watcher: `subscribe`.
     Ask {
         /// Whose.

@@ -52,6 +52,20 @@ pub enum Input {
         /// Whose.
         user: BareJid,
     },
+    /// A resource has answered a ping, be it that it knows none.
+    Alive {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+    },
+    /// A ping was answered with an error that a server gives for a resource that is gone, and some clients for any ping.
+    Doubted {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+    },
     /// Somebody wants to subscribe to the watcher, who publishes nothing.
     Knocked {
         /// Who.

@@ -18,6 +18,9 @@ pub mod record;
 pub mod show;
 pub mod user;
 
+mod commit;
+mod index;
+mod lease;
 mod outgoing;
 mod restore;
 mod sweep;

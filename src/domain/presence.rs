@@ -1,6 +1,9 @@
 //! From what each resource of a user last said to the user's show.
 
-use super::{Merge, Precedence, Reason, Seen, Show};
+use super::{
+    Merge, Precedence, Reason, Seen, Show,
+    lease::{Life, Tick},
+};
 
 /// The most resources kept for one user; the one that has been silent longest makes room.
 pub const RESOURCES_MOST: usize = 64;
@@ -10,14 +13,24 @@ pub const RESOURCES_MOST: usize = 64;
 pub(crate) struct Resource {
     pub(crate) name: Box<str>,
     pub(crate) status: Option<Box<str>>,
+    pub(super) since: Tick,
     pub(crate) priority: i8,
     pub(crate) show: Show,
+    pub(super) life: Life,
 }
 
 impl Resource {
-    /// The one reason for which a resource does not count (RFC 6121 section 4.7.2.3), if it is there.
+    /// The reason for which a resource does not count, if there is one: a negative priority (RFC 6121 section 4.7.2.3), or
+    /// that it did not answer.
     fn why_not(&self) -> Option<Reason> {
+        if self.life == Life::Stale {
+            return Some(Reason::Stale);
+        }
         (self.priority < 0).then_some(Reason::NegativePriority)
+    }
+
+    pub(super) fn set(&mut self, life: Life, since: Tick) {
+        (self.life, self.since) = (life, since);
     }
 }
 
@@ -31,12 +44,13 @@ pub(crate) struct Presence {
 }
 
 impl Presence {
-    pub(crate) fn see(&mut self, name: &str, seen: Seen) {
+    pub(super) fn see(&mut self, name: &str, seen: Seen, now: Tick) {
         self.heard = true;
         let Seen { show, priority, status, known_show: _ } = seen;
         if let Some(place) = self.resources.iter().position(|known| &*known.name == name) {
             let known = &mut self.resources[place];
             (known.show, known.priority, known.status) = (show, priority, status);
+            known.set(Life::Heard, now);
             self.resources[place..].rotate_left(1);
             return;
         }
@@ -45,16 +59,25 @@ impl Presence {
             resources.remove(0);
         }
         resources.reserve_exact(1);
-        resources.push(Resource { name: name.into(), status, priority, show });
+        resources.push(Resource { name: name.into(), status, since: now, priority, show, life: Life::Heard });
         self.resources = resources.into();
     }
 
     /// One resource is gone, or all of them.
     pub(crate) fn lose(&mut self, name: Option<&str>) {
         self.heard = true;
+        self.retain(|known| name.is_some_and(|name| &*known.name != name));
+    }
+
+    /// Keeps the resources for which `keep` says so, and lets it change them.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&mut Resource) -> bool) {
         let mut resources = std::mem::take(&mut self.resources).into_vec();
-        resources.retain(|known| name.is_some_and(|name| &*known.name != name));
+        resources.retain_mut(keep);
         self.resources = resources.into();
+    }
+
+    pub(super) fn resource_mut(&mut self, name: &str) -> Option<&mut Resource> {
+        self.resources.iter_mut().find(|known| &*known.name == name)
     }
 
     pub(crate) fn forget(&mut self) {
@@ -103,7 +126,7 @@ mod tests {
             let name = parts.next().unwrap();
             let show = Show::from_word(parts.next().unwrap()).unwrap();
             let priority = parts.next().map_or(0, |p| p.parse().unwrap());
-            presence.see(name, Seen { show, priority, status: None, known_show: true });
+            presence.see(name, Seen { show, priority, status: None, known_show: true }, Tick::default());
         }
         presence
     }
@@ -131,8 +154,9 @@ mod tests {
     fn the_longest_silent_resource_makes_room() {
         let script: Vec<_> = (0..RESOURCES_MOST).map(|n| format!("r{n}:away")).collect();
         let mut many = presence(&script.join(" "));
-        many.see("r0", Seen { show: Show::Away, priority: 0, status: None, known_show: true });
-        many.see("new", Seen { show: Show::Chat, priority: 0, status: None, known_show: true });
+        let seen = |show| Seen { show, priority: 0, status: None, known_show: true };
+        many.see("r0", seen(Show::Away), Tick::default());
+        many.see("new", seen(Show::Chat), Tick::default());
         let names: Vec<_> = many.resources().iter().map(|it| &*it.name).collect();
         assert_eq!(names.len(), RESOURCES_MOST);
         assert!(names.contains(&"r0") && !names.contains(&"r1") && names.contains(&"new"));

@@ -29,7 +29,9 @@ enum Stage {
         after: Option<UserId>,
     },
     /// All probes are out, and the ping that follows them; its answer is waited for.
-    Marked,
+    Marked {
+        until: Instant,
+    },
     /// The server has worked off our probes; late answers are waited for.
     Quiet {
         until: Instant,
@@ -52,23 +54,31 @@ pub(super) struct Sweep {
     pace: Pace,
 }
 
-/// So many in every twentieth of a second.
+/// So many in every twentieth of a second, or one in a longer while.
 #[derive(Debug)]
 struct Pace {
     most: u32,
+    window: Duration,
     used: u32,
     since: Instant,
 }
 
-const WINDOW: Duration = Duration::from_millis(50);
+/// How long the answer to the mark of a sweep may take. A server that is so slow, or does not answer pings, is taken at
+/// what it has said until then.
+const MARK_MOST: Duration = Duration::from_secs(30);
 
 impl Pace {
+    fn new(rate: u32, now: Instant) -> Self {
+        let window = if rate < 20 { Duration::from_secs(1) / rate.max(1) } else { Duration::from_millis(50) };
+        Self { most: (rate / 20).max(1), window, used: 0, since: now }
+    }
+
     fn free_at(&self) -> Instant {
-        if self.used < self.most { self.since } else { self.since + WINDOW }
+        if self.used < self.most { self.since } else { self.since + self.window }
     }
 
     fn spend(&mut self, now: Instant) {
-        if now >= self.since + WINDOW {
+        if now >= self.since + self.window {
             (self.used, self.since) = (0, now);
         }
         self.used += 1;
@@ -77,14 +87,13 @@ impl Pace {
 
 impl Sweep {
     pub(super) fn new(rate: u32, now: Instant) -> Self {
-        let pace = Pace { most: (rate / 20).max(1), used: 0, since: now };
-        Self { stage: Stage::Down, link: 0, done: 0, total: 0, pace }
+        Self { stage: Stage::Down, link: 0, done: 0, total: 0, pace: Pace::new(rate, now) }
     }
 
     pub(super) fn phase(&self) -> LinkPhase {
         match self.stage {
             Stage::Down => LinkPhase::Down,
-            Stage::Probing { .. } | Stage::Marked | Stage::Quiet { .. } => {
+            Stage::Probing { .. } | Stage::Marked { .. } | Stage::Quiet { .. } => {
                 LinkPhase::Sweeping { done: self.done, total: self.total }
             }
             Stage::Asking { .. } | Stage::Idle => LinkPhase::Up,
@@ -92,7 +101,7 @@ impl Sweep {
     }
 
     pub(super) fn answered(&mut self, quiet_until: Instant) {
-        if self.stage == Stage::Marked {
+        if let Stage::Marked { .. } = self.stage {
             self.stage = Stage::Quiet { until: quiet_until };
         }
     }
@@ -110,7 +119,8 @@ impl Desk {
     }
 
     fn is_pace_work(&self) -> bool {
-        !self.outbox.closing && (self.sweep.has_paced_work() || self.outbox.has_paced_work())
+        let waits = self.sweep.has_paced_work() || self.outbox.has_paced_work() || self.leases.has_due();
+        waits && !self.outbox.closing
     }
 
     pub(super) fn is_pace_due(&self, now: Instant) -> bool {
@@ -126,15 +136,19 @@ impl Desk {
     /// When [`Desk::tick`] or [`Desk::outgoing`] next has something to do without anything coming in.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
-        let quiet = if let Stage::Quiet { until } = self.sweep.stage { Some(until) } else { None };
+        let stage = match self.sweep.stage {
+            Stage::Quiet { until } | Stage::Marked { until } => Some(until),
+            Stage::Down | Stage::Probing { .. } | Stage::Asking { .. } | Stage::Idle => None,
+        };
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
-        quiet.into_iter().chain(paced).min()
+        [stage, paced, self.next_lease()].into_iter().flatten().min()
     }
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
-        if let Stage::Quiet { until } = self.sweep.stage
+        self.tick_leases(now, &mut events);
+        if let Stage::Quiet { until } | Stage::Marked { until } = self.sweep.stage
             && until <= now
         {
             self.sweep.stage = Stage::Asking { after: None };
@@ -188,14 +202,14 @@ impl Desk {
                 return Some(Effect::Probe { user: person.jid.clone() });
             }
         }
-        None
+        self.next_ping(now)
     }
 
     fn next_of_sweep(&mut self, now: Instant) -> Option<Effect> {
         match self.sweep.stage {
             Stage::Probing { after } => {
                 let Some((id, user)) = self.next_assigned(after, |_| true) else {
-                    self.sweep.stage = Stage::Marked;
+                    self.sweep.stage = Stage::Marked { until: now + MARK_MOST };
                     return Some(Effect::Mark);
                 };
                 self.sweep.stage = Stage::Probing { after: Some(id) };
@@ -213,7 +227,7 @@ impl Desk {
                 self.sweep.stage = Stage::Asking { after: Some(id) };
                 self.asking(id, now)
             }
-            Stage::Down | Stage::Marked | Stage::Quiet { .. } | Stage::Idle => None,
+            Stage::Down | Stage::Marked { .. } | Stage::Quiet { .. } | Stage::Idle => None,
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
     Account, AccountId, BareJid, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session, Show,
     Subscriber, TokenHash, UnixTime, UserId,
     desk::{Person, QueueState},
+    lease::Life,
 };
 
 /// Counts of things that should not happen.
@@ -13,6 +14,8 @@ use super::{
 pub struct Tally {
     /// Presences with a `<show/>` that is not one of the known words, taken for `available`.
     pub unknown_shows: u64,
+    /// Resources that did not answer a ping.
+    pub stale: u64,
     /// Presences from people who are not assigned to anything.
     pub strangers: u64,
     /// Stanzas that could not be read, by reason.
@@ -65,6 +68,8 @@ pub struct ResourceView<'a> {
     pub show: Show,
     /// Its priority.
     pub priority: i8,
+    /// It did not answer a ping, so it does not count.
+    pub stale: bool,
 }
 
 /// What one account can see: its own, and nothing else.
@@ -183,7 +188,12 @@ impl Desk {
     pub fn resources(&self, user: UserId) -> impl Iterator<Item = ResourceView<'_>> {
         let person = self.people.get(&user);
         let resources = person.into_iter().flat_map(|person| person.presence.resources());
-        resources.map(|it| ResourceView { name: &it.name, show: it.show, priority: it.priority })
+        resources.map(|it| ResourceView {
+            name: &it.name,
+            show: it.show,
+            priority: it.priority,
+            stale: it.life == Life::Stale,
+        })
     }
 
     fn user_view<'a>(&'a self, id: UserId, person: &'a Person) -> UserView<'a> {
@@ -231,7 +241,7 @@ impl Desk {
         let Some(state) = self.queues.get(&queue) else { return Vec::new() };
         let mut reasons = Vec::new();
         let note = |reason| reasons.push(reason);
-        let _ = state.counts().verdict(state.operators.len(), &self.policy.precedence, note);
+        let _ = state.counts.verdict(state.operators.len(), &self.policy.precedence, note);
         match self.link() {
             LinkPhase::Down => reasons.push(Reason::LinkDown),
             LinkPhase::Sweeping { .. } => reasons.push(Reason::Unknown),

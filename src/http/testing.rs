@@ -118,6 +118,8 @@ fn policy() -> Policy {
         sweep_rate: 10_000,
         sweep_quiet: Duration::ZERO,
         ask_again: Duration::from_hours(1),
+        ping_after: None,
+        ping_timeout: Duration::from_secs(20),
         session_idle: IDLE,
     }
 }

@@ -31,6 +31,14 @@ pub struct Unreadable {
     pub what: String,
 }
 
+impl Unreadable {
+    /// The error for what is kept under `key`.
+    #[must_use]
+    pub fn new(key: &[u8], what: impl Into<String>) -> Self {
+        Self { key: describe(key), what: what.into() }
+    }
+}
+
 /// Where the record with this key is kept. `write_key(a) < write_key(b)` whenever `a < b`.
 #[must_use]
 pub fn write_key(key: &Key) -> Vec<u8> {
@@ -93,7 +101,7 @@ pub fn write_value(record: &Record) -> Vec<u8> {
 /// # Errors
 /// Which record, and what is wrong with it.
 pub fn read(key: &[u8], value: &[u8]) -> Result<Record, Unreadable> {
-    let unreadable = |what: String| Unreadable { key: describe(key), what };
+    let unreadable = |what| Unreadable::new(key, what);
     let shape: Shape = open(key, value).map_err(unreadable)?;
     let record = Record::try_from(shape).map_err(unreadable)?;
     if write_key(&record.key()) != key {

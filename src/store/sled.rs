@@ -2,8 +2,8 @@
 //!
 //! What may be relied on, and what makes it so:
 //!
-//! - **A commit that returned survives a loss of power.** `flush` of this release only hands its writes to the kernel, so its log is
-//!   synced behind it, by a descriptor of our own, and so are the files in `blobs` that it makes for pages above 128 KiB.
+//! - **A commit that returned survives a loss of power.** `flush` of this release only hands its writes to the kernel, so its file
+//!   is synced behind it, by a descriptor of our own; and no record is large enough to go past that file.
 //! - **A commit is there as a whole or not at all.** Up to [`CHUNK`] writes are one transaction. A larger change is first written as a
 //!   whole to a file beside the database, and from then on made in chunks; when it is broken off, the next opening makes it again from
 //!   the start, which gives the same, since each write says what is to be there and not what is to be changed.
@@ -15,10 +15,8 @@
 
 use std::{
     any::Any,
-    collections::BTreeSet,
     convert::Infallible,
     error::Error as _,
-    ffi::OsString,
     fs::{self, File},
     io::{self, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
@@ -27,14 +25,14 @@ use std::{
 
 use ::sled::{
     Db,
-    transaction::{ConflictableTransactionError, TransactionError},
+    transaction::{ConflictableTransactionError, TransactionError, TransactionalTree, UnabortableTransactionError},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
     Store, StoreError, dump,
     folder::{self, Acknowledged, Folder},
-    record::{self, KINDS},
+    record::{self, KINDS, Unreadable},
 };
 use crate::domain::{Record, Write};
 
@@ -43,6 +41,14 @@ pub const CHUNK: usize = 4_096;
 
 /// Bytes that sled may keep in memory besides what it needs.
 const CACHE: u64 = 32 << 20;
+
+/// sled writes what is larger than a quarter of a segment to files of their own, in `blobs`. It does not sync these, and removes the old
+/// one before the log that makes it superfluous is on disk: a loss of power then takes records along that were acknowledged long ago.
+/// So nothing may be that large. A page holds about 20 records, or about 320 keys, of which none is much above 2 KiB.
+const SEGMENT: usize = 4 << 20;
+
+/// The most bytes that are kept under one key. A value goes on under further keys as long as its parts are of just this length.
+const PART: usize = 32 << 10;
 
 /// Where the counts are kept: before all records.
 const COUNTS_KEY: [u8; 1] = [0];
@@ -55,7 +61,6 @@ pub struct SledStore {
     file: File,
     acknowledged: Acknowledged,
     counts: Counts,
-    blobs: BTreeSet<OsString>,
     failed: Option<String>,
     folder: Folder,
 }
@@ -74,7 +79,8 @@ struct Counts {
 
 impl SledStore {
     /// Opens the store in the state folder `path`, and makes both where they are missing. A large change that was broken off is
-    /// finished. No commit is made when fewer than `min_free` bytes are free.
+    /// finished. No commit is made when fewer than `min_free` bytes are free; with 16 MiB or more, a store that has stopped for this reason
+    /// can still be opened and read.
     ///
     /// # Errors
     /// When another process has the store, when what is there is not a store of ours or is damaged, or when the operating system refuses.
@@ -96,8 +102,7 @@ impl SledStore {
         let counts: Counts = record::open(&COUNTS_KEY, &counts)
             .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
         let acknowledged = folder.acknowledged()?;
-        let (blobs, failed) = (BTreeSet::new(), None);
-        let mut opened = Self { db, file, acknowledged, counts, blobs, failed, folder };
+        let mut opened = Self { db, file, acknowledged, counts, failed: None, folder };
         opened.check_commits()?;
         opened.finish_pending()?;
         Ok(opened)
@@ -153,31 +158,11 @@ impl SledStore {
         let db = &self.db;
         let counts = guarded(&self.folder, || apply(db, writes, &self.counts, pending))?;
         guarded(&self.folder, || db.flush())?;
-        self.sync().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
+        // What `flush` handed to the kernel is not on disk yet.
+        self.file.sync_data().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
         self.acknowledged.write(counts.commits)?;
         self.counts = counts;
         Ok(())
-    }
-
-    /// Waits for the disk to have what was flushed: the log, and the files that sled makes for what is too large for it.
-    fn sync(&mut self) -> io::Result<()> {
-        let folder = self.folder.store().join("blobs");
-        let mut names = BTreeSet::new();
-        for entry in fs::read_dir(&folder)? {
-            names.insert(entry?.file_name());
-        }
-        if !names.is_subset(&self.blobs) {
-            for name in names.difference(&self.blobs) {
-                match File::open(folder.join(name)).and_then(|blob| blob.sync_all()) {
-                    // Something newer has come in its place.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    result => result?,
-                }
-            }
-            folder::sync_folder(&folder)?;
-        }
-        self.blobs = names;
-        self.file.sync_data()
     }
 }
 
@@ -229,14 +214,19 @@ fn scan(db: &Db) -> Result<(Vec<Record>, [u64; KINDS.len()]), Fault> {
     let mut records = Vec::new();
     let mut found = [0; KINDS.len()];
     let mut last = None;
-    for item in db.iter() {
-        let (key, value) = item.map_err(Fault::Sled)?;
+    let mut items = db.iter();
+    while let Some(item) = items.next() {
+        let (key, first) = item.map_err(Fault::Sled)?;
         // Pages that are damaged may lead back, and the scan would never end.
         if last.replace(key.clone()).is_some_and(|last| last >= key) {
             return Err(Fault::Found("its keys are out of order".to_owned()));
         }
         if *key != COUNTS_KEY {
-            let record = record::read(&key, &value).map_err(|error| Fault::Found(error.to_string()))?;
+            let record = match first.len() {
+                PART => record::read(&key, &whole(&mut items, &key, &first)?),
+                _ => record::read(&key, &first),
+            };
+            let record = record.map_err(|error| Fault::Found(error.to_string()))?;
             found[record::kind(&record.key())] += 1;
             records.push(record);
         }
@@ -252,14 +242,15 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
             let key = write.key();
             let count = &mut counts.records[record::kind(&key)];
             let key = record::write_key(&key);
-            let before = match write {
-                Write::Put(record) => tree.insert(key, record::write_value(record))?,
-                Write::Delete(_) => tree.remove(key)?,
-            };
-            match (write, before) {
-                (Write::Put(_), None) => *count += 1,
-                (Write::Delete(_), Some(_)) => *count = count.saturating_sub(1),
-                (Write::Put(_), Some(_)) | (Write::Delete(_), None) => {}
+            let was_there = remove(tree, &key)?;
+            match write {
+                Write::Put(record) => insert(tree, &key, &record::write_value(record))?,
+                Write::Delete(_) => {}
+            }
+            match (write, was_there) {
+                (Write::Put(_), false) => *count += 1,
+                (Write::Delete(_), true) => *count = count.saturating_sub(1),
+                (Write::Put(_), true) | (Write::Delete(_), false) => {}
             }
         }
         tree.insert(&COUNTS_KEY, record::seal(&COUNTS_KEY, &counts))?;
@@ -271,12 +262,61 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
     })
 }
 
+/// Puts a value, in parts, where there is none.
+fn insert(tree: &TransactionalTree, key: &[u8], value: &[u8]) -> Result<(), UnabortableTransactionError> {
+    for number in 0..=value.len() / PART {
+        let part = &value[number * PART..value.len().min((number + 1) * PART)];
+        tree.insert(part_key(key, number), part)?;
+    }
+    Ok(())
+}
+
+/// Removes a value with all of its parts, and tells whether there was one.
+fn remove(tree: &TransactionalTree, key: &[u8]) -> Result<bool, UnabortableTransactionError> {
+    let first = tree.remove(key)?;
+    let was_there = first.is_some();
+    let mut last = first;
+    for number in 1.. {
+        match last {
+            Some(part) if part.len() == PART => last = tree.remove(part_key(key, number))?,
+            Some(_) | None => break,
+        }
+    }
+    Ok(was_there)
+}
+
+/// The rest of a value, whose first part was read.
+fn whole(items: &mut ::sled::Iter, key: &[u8], first: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut value = first.to_vec();
+    for number in 1.. {
+        let next = items.next().transpose().map_err(Fault::Sled)?;
+        let part = next.filter(|(found, _)| **found == part_key(key, number));
+        let (_, part) =
+            part.ok_or_else(|| Fault::Found(Unreadable::new(key, "a part of it is missing").to_string()))?;
+        value.extend_from_slice(&part);
+        if part.len() < PART {
+            break;
+        }
+    }
+    Ok(value)
+}
+
+/// Where a part is kept: behind the one before it, and before the next record. (Keys of one kind have one length, but for those
+/// with a JID, which has no zero byte.)
+fn part_key(key: &[u8], number: usize) -> Vec<u8> {
+    match u32::try_from(number) {
+        Ok(0) => key.to_vec(),
+        Ok(number) => [key, &number.to_be_bytes()].concat(),
+        Err(_) => unreachable!("no value has terabytes"),
+    }
+}
+
 /// Starts sled on a folder that we have.
 fn start(folder: &Folder, path: &Path) -> Result<Db, StoreError> {
     folder.await_released(&path.join("db"))?;
     forget_unfinished_snapshots(path).map_err(|error| folder.unwritten("could not tidy up", path, error))?;
     // Without a flusher of its own, sled writes when we say so and at no other time.
-    let config = ::sled::Config::new().path(path).cache_capacity(CACHE).flush_every_ms(None);
+    let config = ::sled::Config::new().path(path).segment_size(SEGMENT).cache_capacity(CACHE).flush_every_ms(None);
     guarded(folder, || config.open())
 }
 
@@ -326,7 +366,7 @@ mod tests {
     use std::fs::OpenOptions;
 
     use super::{super::record::tests::one_of_each, *};
-    use crate::domain::{AccountId, Key, UnixTime};
+    use crate::domain::{AccountId, BareJid, Key, Queue, QueueId, Subscriber, UnixTime};
 
     #[test]
     fn what_was_committed_is_there_after_reopening() {
@@ -462,17 +502,43 @@ mod tests {
     }
 
     #[test]
-    fn values_too_large_for_the_log_are_kept() {
+    fn nothing_is_too_large_for_the_log() {
         let state = tempfile::tempdir().unwrap();
         let mut store = SledStore::open(state.path(), 0).unwrap();
-        let Record::Queue(queue) = one_of_each().swap_remove(3) else { unreachable!() };
-        let large = Record::Queue(crate::domain::Queue { avatar: Some("x".repeat(1 << 20).into()), ..queue });
-        for _ in 0..3 {
-            store.commit(&[Write::Put(large.clone())]).unwrap();
+        let mut records: Vec<_> = (1..=20).map(|id| queue_of(id, 300_000)).collect();
+        let domain = "d".repeat(1_000);
+        let jid = |number: u32| BareJid::prepared(&format!("{number}{}@{domain}", "l".repeat(1_000)));
+        let queue = QueueId::new(1).unwrap();
+        records.extend((10_000..14_500).map(|number| Record::Subscriber(Subscriber { queue, jid: jid(number) })));
+        store.commit(&puts(records.clone())).unwrap();
+        for record in &records[..20] {
+            store.commit(&[Write::Put(record.clone())]).unwrap();
         }
-        assert!(!store.blobs.is_empty());
+        assert_eq!(fs::read_dir(store.folder.store().join("blobs")).unwrap().count(), 0);
+        assert_eq!(store.load().unwrap(), records);
         drop(store);
-        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), [large]);
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), records);
+    }
+
+    #[test]
+    fn values_are_kept_in_parts_and_leave_none_behind() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        let head = record::write_value(&queue_of(2, 0)).len();
+        let lengths = [PART - 1, PART, PART + 1, 3 * PART, 2 * PART, head, 2 * PART - 1, PART];
+        for length in lengths {
+            let record = queue_of(2, length - head);
+            assert_eq!(record::write_value(&record).len(), length);
+            store.commit(&[Write::Put(record.clone())]).unwrap();
+            assert_eq!(store.load().unwrap(), [record]);
+            assert_eq!(store.db.len(), 2 + length / PART);
+        }
+        store.commit(&[Write::Delete(queue_of(2, 0).key())]).unwrap();
+        assert_eq!((store.load().unwrap(), store.db.len()), (vec![], 1));
+        store.commit(&[Write::Put(queue_of(2, 3 * PART))]).unwrap();
+        store.db.remove(part_key(&record::write_key(&queue_of(2, 0).key()), 2)).unwrap();
+        drop(store);
+        refused(state.path(), "queue 2: a part of it is missing");
     }
 
     fn puts(records: Vec<Record>) -> Vec<Write> {
@@ -493,6 +559,11 @@ mod tests {
             Record::Session(crate::domain::Session { token, used: UnixTime(number as u64), ..session })
         };
         (0..count).map(record).collect()
+    }
+
+    fn queue_of(id: u32, avatar: usize) -> Record {
+        let Record::Queue(queue) = one_of_each().swap_remove(3) else { unreachable!() };
+        Record::Queue(Queue { id: QueueId::new(id).unwrap(), avatar: Some("x".repeat(avatar).into()), ..queue })
     }
 
     /// A store whose owner died after some chunks of a large change.

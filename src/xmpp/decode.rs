@@ -22,13 +22,41 @@ pub(super) enum Meaning {
     Edit(Edit),
     /// Somebody asks for an answer.
     Request(Request),
-    /// An answer, a result or an error, to the request with this id.
-    Answer(String),
+    /// An answer to a request of ours.
+    Answer(Answer),
     /// The server ends the stream, and why (RFC 6120 section 4.9).
     StreamError(StreamError),
     /// It means nothing to us.
     Nothing,
 }
+
+/// An answer, a result or an error, to a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The id of the request.
+    pub(super) id: String,
+    from: Jid,
+    /// The error is one that servers give for a resource that is gone.
+    may_be_gone: bool,
+}
+
+impl Answer {
+    /// What it means when it comes from a resource that was pinged (XEP-0199 section 4.2, RFC 6121 section 8.5.3.2.3).
+    pub(super) fn of_resource(&self) -> Option<Input> {
+        let (user, resource) = (bare(&self.from)?, self.from.resource()?.as_str().into());
+        let doubted = self.may_be_gone;
+        Some(if doubted { Input::Doubted { user, resource } } else { Input::Alive { user, resource } })
+    }
+}
+
+/// The errors that servers give for a resource that is gone. A client that knows no pings may give the first one too.
+const GONE: [&str; 5] = [
+    "service-unavailable",
+    "recipient-unavailable",
+    "item-not-found",
+    "remote-server-not-found",
+    "remote-server-timeout",
+];
 
 /// What a server says before it ends a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -154,10 +182,19 @@ fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     let query = match stanza.attr("type") {
         Some("get") => stanza.children().next().map_or(Query::Other, asked),
         Some("set") => Query::Other,
-        Some("result" | "error") => return Meaning::Answer(id),
+        Some("result") => return Meaning::Answer(Answer { id, from, may_be_gone: false }),
+        Some("error") => {
+            let may_be_gone = error_condition(stanza).is_some_and(|condition| GONE.contains(&condition));
+            return Meaning::Answer(Answer { id, from, may_be_gone });
+        }
         _ => return dropped(Some(&from), "unknown-iq-type"),
     };
     Meaning::Request(Request { target: ours.target(&to), from, to, id, query })
+}
+
+fn error_condition(stanza: &Element) -> Option<&str> {
+    let error = stanza.children().find(|child| child.name() == "error" && is_of_stanza(child))?;
+    error.children().find(|child| child.has_ns(ns::XMPP_STANZAS)).map(Element::name)
 }
 
 fn asked(payload: &Element) -> Query {
@@ -298,8 +335,23 @@ mod tests {
         is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>", Query::DiscoNode);
         is("get", "<x xmlns='y'/>", Query::Other);
         is("get", "", Query::Other);
-        assert_eq!(of("queues.localhost", "result", ""), Meaning::Answer("7".into()));
-        assert_eq!(of("queues.localhost", "error", "<error/>"), Meaning::Answer("7".into()));
+        let answer = |kind: &str, payload: &str| {
+            let Meaning::Answer(answer) = of("staffing@queues.localhost", kind, payload) else { panic!("{payload}") };
+            assert_eq!(answer.id, "7");
+            answer.of_resource()
+        };
+        let (user, resource) = (BareJid::parse("ann@localhost").unwrap(), "x");
+        let alive = Some(Input::Alive { user: user.clone(), resource: resource.into() });
+        let doubted = Some(Input::Doubted { user, resource: resource.into() });
+        let error = |condition| {
+            format!("<error type='cancel'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>")
+        };
+        assert_eq!(answer("result", ""), alive);
+        assert_eq!(answer("error", ""), alive);
+        assert_eq!(answer("error", &error("feature-not-implemented")), alive);
+        for condition in GONE {
+            assert_eq!(answer("error", &error(condition)), doubted, "{condition}");
+        }
         assert_eq!(meaning("<message from='ann@localhost/x' to='law@queues.localhost'/>"), Meaning::Nothing);
         assert_eq!(meaning("<presence xmlns='x' from='a@b/c' to='d@e'/>"), Meaning::Nothing);
     }

@@ -15,13 +15,16 @@ use crate::domain::{BareJid, Effect, Published, Show};
 pub(super) struct Ids {
     /// Of the ping that follows a sweep.
     pub(super) mark: String,
+    /// Of the pings to resources. Who answers is said by the answer.
+    pub(super) ping: String,
     /// Of the ping after silence.
     pub(super) alive: String,
 }
 
 impl Ids {
     pub(super) fn new(chance: u64) -> Self {
-        Self { mark: format!("mark-{chance:016x}"), alive: format!("alive-{chance:016x}") }
+        let id = |word| format!("{word}-{chance:016x}");
+        Self { mark: id("mark"), ping: id("ping"), alive: id("alive") }
     }
 }
 
@@ -32,17 +35,23 @@ pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
         Effect::Probe { user } => presence(&watcher(), user, Some("probe")),
         Effect::Ask { user } => presence(&watcher(), user, Some("subscribe")),
         Effect::Leave { user } => presence(&watcher(), user, Some("unsubscribe")),
-        Effect::Mark => ping(&ids.mark, ours),
+        Effect::Ping { user, resource } => ping(watcher().as_str(), &format!("{user}/{resource}"), &ids.ping),
+        Effect::Mark => ping_server(&ids.mark, ours),
         Effect::Approve { queue, to } => presence(&ours.at(queue), to, Some("subscribed")),
         Effect::Deny { from, to } => presence(&ours.at(from), to, Some("unsubscribed")),
         Effect::Tell { queue, to, published } => tell(&ours.at(queue), to, *published),
     }
 }
 
-/// A ping to the users' server (XEP-0199), which answers it, if only with an error.
-pub(super) fn ping(id: &str, ours: &Ours) -> Element {
+/// A ping to the users' server, which answers it, if only with an error.
+pub(super) fn ping_server(id: &str, ours: &Ours) -> Element {
+    ping(&ours.domain, &ours.user_domain, id)
+}
+
+/// XEP-0199 section 4.
+fn ping(from: &str, to: &str, id: &str) -> Element {
     let mut iq = element("iq", ns::COMPONENT);
-    for (name, value) in [("from", &*ours.domain), ("to", &*ours.user_domain), ("id", id), ("type", "get")] {
+    for (name, value) in [("from", from), ("to", to), ("id", id), ("type", "get")] {
         set(&mut iq, name, value);
     }
     iq.append_child(element("ping", ns::PING));
@@ -191,6 +200,13 @@ mod tests {
             "<iq from='queues.localhost' id='mark-0000000000000001' to='localhost' type='get'>\
              <ping xmlns='urn:xmpp:ping'></ping></iq>",
         );
+        check(
+            Effect::Ping { user: user(), resource: "the 'desk'".into() },
+            &format!(
+                "<iq {watcher} id='ping-0000000000000001' to='ann@localhost/the &#39;desk&#39;' type='get'>\
+                 <ping xmlns='urn:xmpp:ping'></ping></iq>"
+            ),
+        );
         let queue = "from='law@queues.localhost' to='ann@localhost'";
         check(
             Effect::Approve { queue: law(), to: user() },
@@ -208,10 +224,10 @@ mod tests {
     #[test]
     fn what_xml_can_not_say_is_left_out() {
         let mut writer = Writer::new();
-        let good = ping("'<&>\"", &Ours::example());
+        let good = ping_server("'<&>\"", &Ours::example());
         writer.put(&good).unwrap();
         let before = writer.bytes().len();
-        assert!(writer.put(&ping("\u{1}", &Ours::example())).is_err());
+        assert!(writer.put(&ping_server("\u{1}", &Ours::example())).is_err());
         assert_eq!(writer.bytes().len(), before);
         writer.put(&good).unwrap();
         assert_eq!(writer.bytes().len(), 2 * before);

@@ -23,7 +23,7 @@ use super::{
     decode::{Meaning, StreamError, decode, parse, stream_error},
     door::Door,
     drops::Drops,
-    encode::{FOOTER, Ids, Writer, encode, ping},
+    encode::{FOOTER, Ids, Writer, encode, ping_server},
     gate::{Broken, Piece},
     iq,
     ours::Ours,
@@ -249,7 +249,7 @@ impl Reader<'_> {
                         return Err(LinkError::Silent(ping_timeout));
                     }
                     // Where there is no room for it, the server takes nothing from us, and is silent too.
-                    let _ = self.replies.try_send(ping(&self.ids.alive, self.ours));
+                    let _ = self.replies.try_send(ping_server(&self.ids.alive, self.ours));
                     (due, pinged) = (Instant::now() + ping_timeout, true);
                 }
             }
@@ -283,7 +283,11 @@ impl Reader<'_> {
                 self.name(from.as_str(), "reply-not-sent");
                 self.tell(Fact::Input(Input::Dropped { from: None, reason: "reply-not-sent" })).await
             }
-            Meaning::Answer(id) if id == self.ids.mark => self.tell(Fact::Input(Input::SweepAnswered)).await,
+            Meaning::Answer(answer) if answer.id == self.ids.mark => self.tell(Fact::Input(Input::SweepAnswered)).await,
+            Meaning::Answer(answer) if answer.id == self.ids.ping => match answer.of_resource() {
+                Some(input) => self.tell(Fact::Input(input)).await,
+                None => Ok(()),
+            },
             Meaning::Answer(_) | Meaning::Nothing => Ok(()),
             Meaning::StreamError(error) => Err(LinkError::Ended(words(&error))),
         }

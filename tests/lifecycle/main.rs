@@ -5,6 +5,8 @@
 mod daemon;
 #[path = "../support/https.rs"]
 mod https;
+#[path = "../support/pings.rs"]
+mod pings;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/process.rs"]
@@ -31,6 +33,6 @@ fn place() -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let ports = [Port::free()?, Port::free()?];
     let [server, https] = ports.each_ref().map(Port::address);
-    let site = site::site_for_tests(folder.path(), &site::Settings { server, https, sweep_quiet: "0s" })?;
+    let site = site::site_for_tests(folder.path(), &site::Settings { server, https, sweep_quiet: "0s", pings: None })?;
     Ok(Place { _ports: ports, folder, site })
 }

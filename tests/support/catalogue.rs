@@ -5,6 +5,7 @@ macro_rules! play_all {
     ($world:ty, $is_there:expr) => {
         crate::catalogue::play_all! { @each $world, $is_there;
             crash
+            freeze
             late_approval
             late_follower
             negative_priority

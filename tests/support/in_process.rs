@@ -45,6 +45,8 @@ struct State {
     link: Option<mpsc::Sender<String>>,
     /// What clients received, and nobody has asked for yet.
     received: Vec<(Who, Element)>,
+    /// Clients that read nothing now, and what they will answer once they do.
+    frozen: BTreeMap<String, Vec<String>>,
     /// The ids of the pings of clients that were answered.
     pongs: BTreeSet<String>,
 }
@@ -105,6 +107,17 @@ impl World for InProcess {
 
     async fn crash(&mut self, who: &Who) -> Result<()> {
         self.leave(who).await
+    }
+
+    async fn freeze(&mut self, who: &Who, frozen: bool) -> Result<()> {
+        self.state.send_modify(|state| {
+            if frozen {
+                state.frozen.insert(full(who), Vec::new());
+            } else {
+                state.frozen.remove(&full(who)).into_iter().flatten().for_each(|answer| state.send(answer));
+            }
+        });
+        Ok(())
     }
 
     async fn revoke(&mut self, name: &str) -> Result<()> {
@@ -373,7 +386,11 @@ impl State {
         let unavailable = "<error type='cancel'><service-unavailable \
                            xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
         let (kind, error) = if is_there && is_ping { ("result", "") } else { ("error", unavailable) };
-        self.send(format!("<iq type='{kind}' id='{}' from='{to}' to='{from}'>{error}</iq>", escape(id)));
+        let answer = format!("<iq type='{kind}' id='{}' from='{to}' to='{from}'>{error}</iq>", escape(id));
+        match self.frozen.get_mut(to) {
+            Some(later) => later.push(answer),
+            None => self.send(answer),
+        }
     }
 }
 

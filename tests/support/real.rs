@@ -67,6 +67,10 @@ impl<P: Package> World for Real<P> {
         Ok(())
     }
 
+    async fn freeze(&mut self, who: &Who, frozen: bool) -> Result<()> {
+        self.client(who)?.freeze(frozen).await
+    }
+
     async fn revoke(&mut self, name: &str) -> Result<()> {
         let client = self.clients.iter_mut().find(|(who, _)| who.name == name);
         let (_, client) = client.with_context(|| format!("{name} is not logged in"))?;

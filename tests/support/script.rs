@@ -1,6 +1,8 @@
 //! The language of the scenarios: one step a line, `#` begins a comment.
 //!
 //! ```text
+//! ping after 1s timeout 3s      how long clients may be silent, and take to answer; before anything else
+//!
 //! queue law: ann bob            a queue, its users and their assignments are made over HTTPS
 //! delete queue law
 //! assign bob to law             unassign bob from law
@@ -11,6 +13,8 @@
 //! ann: available                the resource is `home` where none is named
 //! ann/desk: leaves              the client ends its stream
 //! ann/desk: crashes             the client's connection is reset
+//! ann/desk: freezes             the client reads nothing and says nothing, and keeps its connection
+//! ann/desk: thaws               it goes on where it was
 //! ann revokes                   ann no longer lets the watcher see her presence
 //!
 //! carol follows law             carol unfollows law
@@ -28,6 +32,8 @@ use std::{collections::BTreeSet, fmt};
 
 use anyhow::{Context, Result, bail, ensure};
 use rosterd::domain::Show;
+
+use super::pings::Pings;
 
 /// A connected client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +59,8 @@ pub(crate) enum Act {
     Show { who: Who, show: Show, priority: i8, status: String },
     Leave { who: Who },
     Crash { who: Who },
+    Freeze { who: Who },
+    Thaw { who: Who },
     Revoke { name: String },
     Follow { who: Who, queue: String },
     Unfollow { who: Who, queue: String },
@@ -84,6 +92,8 @@ pub(crate) struct Step {
 /// A scenario.
 #[derive(Debug)]
 pub(crate) struct Script {
+    /// `None`: as by default.
+    pub(crate) pings: Option<Pings>,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -91,17 +101,23 @@ impl Script {
     /// Reads a scenario; `file` is for messages.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self> {
         let mut steps = Vec::new();
+        let mut pings = None;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
             let at = format!("{file}:{number}: {line}");
+            if let ["ping", "after", after, "timeout", timeout] = *line.split(' ').collect::<Vec<_>>() {
+                ensure!(steps.is_empty(), "{at}: has to come first");
+                pings = Some(Pings { after: after.to_owned(), timeout: timeout.to_owned() });
+                continue;
+            }
             let act = parse(line).with_context(|| at.clone())?;
             steps.push(Step { at, act });
         }
         ensure!(!steps.is_empty(), "{file}: nothing happens");
-        Ok(Self { steps })
+        Ok(Self { pings, steps })
     }
 
     /// Everybody who needs an account on the XMPP server.
@@ -121,6 +137,8 @@ impl Act {
             | Self::Show { who: Who { name, .. }, .. }
             | Self::Leave { who: Who { name, .. } }
             | Self::Crash { who: Who { name, .. } }
+            | Self::Freeze { who: Who { name, .. } }
+            | Self::Thaw { who: Who { name, .. } }
             | Self::Follow { who: Who { name, .. }, .. }
             | Self::Unfollow { who: Who { name, .. }, .. }
             | Self::Told { who: Who { name, .. }, .. } => vec![name],
@@ -154,6 +172,8 @@ fn parse(line: &str) -> Result<Act> {
         [name, "revokes"] => Act::Revoke { name: text(name) },
         [whom, "leaves"] => Act::Leave { who: who(whom)? },
         [whom, "crashes"] => Act::Crash { who: who(whom)? },
+        [whom, "freezes"] => Act::Freeze { who: who(whom)? },
+        [whom, "thaws"] => Act::Thaw { who: who(whom)? },
         [whom, "follows", queue] => Act::Follow { who: who(whom)?, queue: text(queue) },
         [whom, "unfollows", queue] => Act::Unfollow { who: who(whom)?, queue: text(queue) },
         ["https", queue, word] => Act::Https { queue: text(queue), show: show(word)? },

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use serde_json::Value;
 
-use super::daemon::Site;
+use super::{daemon::Site, pings::Pings};
 
 /// What differs between tests.
 #[derive(Debug)]
@@ -20,11 +20,17 @@ pub(crate) struct Settings {
     pub(crate) https: SocketAddr,
     /// How long late answers to probes are waited for.
     pub(crate) sweep_quiet: &'static str,
+    /// How soon clients are pinged, and how long they may take to answer; as by default where nothing is said.
+    pub(crate) pings: Option<Pings>,
 }
 
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet } = settings;
+    let Settings { server, https, sweep_quiet, pings } = settings;
+    let pings = pings
+        .as_ref()
+        .map(|Pings { after, timeout }| format!("[presence]\nping_after = {after:?}\nping_timeout = {timeout:?}\n"));
+    let pings = pings.unwrap_or_default();
     let text = |path: PathBuf| Value::from(path.display().to_string());
     let (state, config) = (folder.join("state"), folder.join("rosterd.toml"));
     let (store, socket) = (text(state.clone()), text(folder.join("admin.sock")));
@@ -46,6 +52,7 @@ path = {store}
 [admin]
 socket = {socket}
 
+{pings}
 [log]
 level = "debug,tokio_xmpp=info"
 "#

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::{
     daemon::Daemon,
     manager::Manager,
+    pings::Pings,
     ports::Port,
     presence::Heard,
     process::LIMIT,
@@ -35,6 +36,9 @@ pub(crate) trait World: Sized {
 
     /// A client's connection breaks.
     async fn crash(&mut self, who: &Who) -> Result<()>;
+
+    /// A client reads nothing and says nothing, or goes on where it was.
+    async fn freeze(&mut self, who: &Who, frozen: bool) -> Result<()>;
 
     /// Somebody lets the watcher see their presence no longer.
     async fn revoke(&mut self, name: &str) -> Result<()>;
@@ -73,7 +77,7 @@ pub(crate) async fn play<W: World>(name: &str) {
         let text = std::fs::read_to_string(format!("{FOLDER}/{name}.txt"))?;
         let script = Script::parse(&format!("tests/scenarios/{name}.txt"), &text)?;
         let people: Vec<_> = script.people().into_iter().collect();
-        let mut stage = Stage::<W>::set(&people).await?;
+        let mut stage = Stage::<W>::set(&people, script.pings.clone()).await?;
         let played = stage.play(&script).await;
         // What went wrong stands last, where it is read first.
         played.map_err(|error| anyhow!("{}{}\n{error:#}", stage.world.log(), stage.daemon.log()))
@@ -101,11 +105,12 @@ struct Stage<W> {
 }
 
 impl<W: World> Stage<W> {
-    async fn set(people: &[&str]) -> Result<Self> {
+    async fn set(people: &[&str], pings: Option<Pings>) -> Result<Self> {
         let world = W::start(people).await?;
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
-        let settings = Settings { server: world.component(), https: port.address(), sweep_quiet: W::SWEEP_QUIET };
+        let (server, https) = (world.component(), port.address());
+        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;
@@ -145,6 +150,8 @@ impl<W: World> Stage<W> {
             Act::Show { who, show, priority, status } => self.world.show(who, *show, *priority, status).await?,
             Act::Leave { who } => self.world.leave(who).await?,
             Act::Crash { who } => self.world.crash(who).await?,
+            Act::Freeze { who } => self.world.freeze(who, true).await?,
+            Act::Thaw { who } => self.world.freeze(who, false).await?,
             Act::Revoke { name } => self.world.revoke(name).await?,
             Act::Follow { who, queue } => self.world.follow(who, queue).await?,
             Act::Unfollow { who, queue } => self.world.unfollow(who, queue).await?,

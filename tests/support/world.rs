@@ -53,6 +53,8 @@ fn policy() -> Policy {
         sweep_rate: 1_000,
         sweep_quiet: Duration::from_millis(20),
         ask_again: Duration::from_hours(1),
+        ping_after: None,
+        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
     }
 }

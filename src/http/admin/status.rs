@@ -97,6 +97,8 @@ pub struct ResourceStatus {
     pub show: String,
     /// Its priority.
     pub priority: i8,
+    /// It did not answer a ping, so it does not count.
+    pub stale: bool,
 }
 
 /// Things that should not happen, counted since the start.
@@ -104,6 +106,8 @@ pub struct ResourceStatus {
 pub struct TallyStatus {
     /// Presences with an unknown `<show/>`, taken for `available`.
     pub unknown_shows: u64,
+    /// Clients that did not answer a ping.
+    pub stale: u64,
     /// Presences from people who are not assigned to anything.
     pub strangers: u64,
     /// Stanzas that could not be read, by reason.
@@ -125,6 +129,7 @@ pub fn status(handle: &Handle) -> Status {
         queues: desk.queues().map(|queue| queue_status(desk, queue)).collect(),
         tally: TallyStatus {
             unknown_shows: desk.tally().unknown_shows,
+            stale: desk.tally().stale,
             strangers: desk.tally().strangers,
             dropped: desk.tally().dropped.iter().map(|(reason, count)| ((*reason).to_owned(), *count)).collect(),
         },
@@ -158,7 +163,12 @@ fn operator_status(desk: &Desk, operator: &OperatorView<'_>) -> OperatorStatus {
         reasons: words(desk.why_operator(operator.queue.queue.id, user.id)),
         resources: desk
             .resources(user.id)
-            .map(|it| ResourceStatus { name: it.name.to_owned(), show: it.show.to_string(), priority: it.priority })
+            .map(|it| ResourceStatus {
+                name: it.name.to_owned(),
+                show: it.show.to_string(),
+                priority: it.priority,
+                stale: it.stale,
+            })
             .collect(),
     }
 }

@@ -60,10 +60,7 @@ async fn logout(State(site): State<Site>, headers: HeaderMap) -> Result<Response
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        io,
-        sync::{Arc, Mutex},
-    };
+    use std::{cell::RefCell, io};
 
     use crate::{
         domain::Edit,
@@ -150,13 +147,16 @@ mod tests {
         assert_eq!(log_in(&rig, "/api", "boss", PASSWORD).await.status.as_u16(), 401);
     }
 
-    /// Keeps what is logged.
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    thread_local! {
+        /// What was logged on this thread, which is all of this test and nothing of another.
+        static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
 
-    impl io::Write for Log {
+    struct ToLog;
+
+    impl io::Write for ToLog {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
+            LOG.with_borrow_mut(|log| log.write(bytes))
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -166,10 +166,9 @@ mod tests {
 
     #[tokio::test]
     async fn the_log_tells_no_secrets() {
-        let log = Log::default();
-        let writer = log.clone();
+        // For the whole process: tracing remembers of each place whether anybody listens, whichever thread comes by first.
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_max_level(tracing::Level::TRACE);
-        let _guard = tracing::subscriber::set_default(subscriber.with_writer(move || writer.clone()).finish());
+        tracing::subscriber::set_global_default(subscriber.with_writer(|| ToLog).finish()).unwrap();
         let rig = Rig::new().await;
         let reply = log_in(&rig, "/api", "boss", PASSWORD).await;
         let token = cookie(&reply).split_once('=').unwrap().1.to_owned();
@@ -177,7 +176,7 @@ mod tests {
         log_in(&rig, "/api", "boss", "nearly-right").await;
         log_in(&rig, "/api", "nearly-right", "").await;
         rig.send(QUEUE, "", &[("authorization", "Basic Ym9zczpwYXNzOndvcmQ=")]).await;
-        let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let log = String::from_utf8(LOG.take()).unwrap();
         for seen in ["path=\"/2011-12-03/queues\"", "status=200", "login refused account=\"boss\""] {
             assert!(log.contains(seen), "{seen} in {log}");
         }

@@ -1,0 +1,191 @@
+//! What is on disk becomes what holds: each write of a change, one by one. Restoring a desk goes the same way.
+
+use super::{
+    Account, BareJid, Desk, Event, Key, Operator, Queue, QueueId, Record, Show, Subscriber, User, UserId, Write,
+    desk::{AccountState, Person, QueueState, Staffs},
+    presence::Presence,
+};
+
+impl Desk {
+    /// Takes in a change that is on disk.
+    pub fn commit(&mut self, change: Vec<Write>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for write in change {
+            match write {
+                Write::Put(record) => self.put(record, &mut events),
+                Write::Delete(key) => self.delete(&key, &mut events),
+            }
+        }
+        events
+    }
+
+    pub(super) fn put(&mut self, record: Record, events: &mut Vec<Event>) {
+        match record {
+            Record::NextId(next) => self.next_id = self.next_id.max(next),
+            Record::Account(account) => self.put_account(account),
+            Record::User(user) => self.put_user(user, events),
+            Record::Queue(queue) => self.put_queue(queue),
+            Record::Operator(operator) => self.put_operator(operator, events),
+            Record::Subscriber(subscriber) => self.put_subscriber(subscriber),
+            Record::Session(session) => {
+                if let Some(state) = self.accounts.get_mut(&session.account) {
+                    state.sessions.insert(session.token);
+                    self.sessions.insert(session.token, session);
+                }
+            }
+        }
+    }
+
+    fn delete(&mut self, key: &Key, events: &mut Vec<Event>) {
+        match key {
+            Key::NextId => {}
+            Key::Account(id) => {
+                self.accounts.remove(id);
+            }
+            Key::User(id) => self.delete_user(*id),
+            Key::Queue(id) => self.delete_queue(*id),
+            Key::Operator(queue, user) => self.delete_operator(*queue, *user, events),
+            Key::Subscriber(queue, jid) => self.delete_subscriber(*queue, jid),
+            Key::Session(token) => {
+                if let Some(session) = self.sessions.remove(token)
+                    && let Some(state) = self.accounts.get_mut(&session.account)
+                {
+                    state.sessions.remove(token);
+                }
+            }
+        }
+    }
+
+    fn put_account(&mut self, account: Account) {
+        if let Some(state) = self.accounts.get_mut(&account.id) {
+            state.account = account;
+            return;
+        }
+        let (users, queues, sessions) = Default::default();
+        self.accounts.insert(account.id, AccountState { account, users, queues, sessions });
+    }
+
+    fn put_user(&mut self, user: User, events: &mut Vec<Event>) {
+        let id = user.id;
+        let Some(person) = self.people.get_mut(&id) else {
+            if let Some(state) = self.accounts.get_mut(&user.account) {
+                state.users.insert(id);
+            }
+            self.people.insert(id, Box::new(Person::new(user)));
+            self.index_user(id);
+            return;
+        };
+        let moved = person.jid != user.jid;
+        let assigned = person.is_assigned();
+        if moved && assigned {
+            self.outbox.leave(person.jid.clone());
+        }
+        self.unindex_user(id);
+        if let Some(person) = self.people.get_mut(&id) {
+            person.set(user);
+            if moved {
+                person.asked = 0;
+            }
+        }
+        self.index_user(id);
+        if moved && assigned {
+            self.observe(id, Presence::forget, events);
+            self.ask(id);
+        }
+    }
+
+    fn delete_user(&mut self, id: UserId) {
+        if !self.people.contains_key(&id) {
+            return;
+        }
+        self.unindex_user(id);
+        if let Some(person) = self.people.remove(&id)
+            && let Some(state) = self.accounts.get_mut(&person.account)
+        {
+            state.users.remove(&id);
+        }
+    }
+
+    fn put_queue(&mut self, queue: Queue) {
+        let id = queue.id;
+        if let Some(state) = self.queues.get(&id) {
+            let old = state.queue.name.clone();
+            self.unindex_name(&old, id.get());
+            if let Some(state) = self.queues.get_mut(&id) {
+                state.queue = queue;
+            }
+        } else {
+            if let Some(state) = self.accounts.get_mut(&queue.account) {
+                state.queues.insert(id);
+            }
+            self.queues.insert(id, QueueState::new(queue));
+        }
+        self.index_name(id.get());
+    }
+
+    fn delete_queue(&mut self, id: QueueId) {
+        let Some(state) = self.queues.get(&id) else { return };
+        let (name, account) = (state.queue.name.clone(), state.queue.account);
+        self.unindex_name(&name, id.get());
+        self.queues.remove(&id);
+        if let Some(state) = self.accounts.get_mut(&account) {
+            state.queues.remove(&id);
+        }
+    }
+
+    fn put_operator(&mut self, operator: Operator, events: &mut Vec<Event>) {
+        let Operator { queue, user, enabled } = operator;
+        let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
+        let before = person.enabled_on(queue);
+        let mut staffs = std::mem::take(&mut person.staffs).into_vec();
+        staffs.retain(|it| it.queue != queue);
+        staffs.reserve_exact(1);
+        staffs.push(Staffs { queue, enabled });
+        staffs.sort_by_key(|it| it.queue);
+        person.staffs = staffs.into();
+        let first = person.staffs.len() == 1 && before.is_none();
+        state.operators.insert(user);
+        if before == Some(true) {
+            state.counts.remove(person.show);
+        }
+        if enabled {
+            state.counts.add(person.show);
+        }
+        state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        if first {
+            self.ask(user);
+        }
+    }
+
+    fn delete_operator(&mut self, queue: QueueId, user: UserId, events: &mut Vec<Event>) {
+        let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
+        let Some(enabled) = person.enabled_on(queue) else { return };
+        person.staffs = person.staffs.iter().copied().filter(|it| it.queue != queue).collect();
+        state.operators.remove(&user);
+        if enabled {
+            state.counts.remove(person.show);
+        }
+        state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        if !person.is_assigned() {
+            person.presence.forget();
+            person.show = Show::Unavailable;
+            person.asked = 0;
+            self.outbox.leave(person.jid.clone());
+        }
+    }
+
+    fn put_subscriber(&mut self, subscriber: Subscriber) {
+        if let Some(state) = self.queues.get_mut(&subscriber.queue) {
+            let told = state.subscribers.entry(subscriber.jid.clone()).or_default();
+            self.outbox.welcome(told, &state.queue, subscriber.jid);
+        }
+    }
+
+    fn delete_subscriber(&mut self, queue: QueueId, jid: &BareJid) {
+        if let Some(state) = self.queues.get_mut(&queue)
+            && state.subscribers.remove(jid).is_some()
+        {
+            self.outbox.farewell(state.queue.name.clone(), jid.clone());
+        }
+    }
+}

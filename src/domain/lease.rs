@@ -1,0 +1,395 @@
+//! A presence is a lease: servers report clients that died late or never, so a resource that has been silent is pinged
+//! (XEP-0199, at its full JID), and stops counting when it does not answer.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use super::{Desk, Effect, Event, LinkPhase, Policy, UserId, presence::Presence};
+
+/// A moment, in tenths of a second since the desk began. There may be a million of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(super) struct Tick(u32);
+
+impl Tick {
+    /// The last tick at or before `now`.
+    pub(super) fn at(began: Instant, now: Instant) -> Self {
+        let tenths = now.saturating_duration_since(began).as_millis() / 100;
+        Self(u32::try_from(tenths).unwrap_or(u32::MAX))
+    }
+
+    fn after(self, length: Duration) -> Self {
+        let tenths = u32::try_from(length.as_millis().div_ceil(100)).unwrap_or(u32::MAX);
+        Self(self.0.saturating_add(tenths))
+    }
+
+    fn instant(self, began: Instant) -> Instant {
+        began + Duration::from_millis(u64::from(self.0) * 100)
+    }
+}
+
+/// What we know of a resource's life, each since the moment that stands beside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Life {
+    /// It was heard.
+    #[default]
+    Heard,
+    /// It has been silent for long enough, and is to be pinged.
+    Due,
+    /// It was pinged.
+    Pinged,
+    /// Its server says that it is not there, or that it knows no pings; which of them, the answer to a probe tells.
+    Doubted,
+    /// It did not answer: it does not count until it is heard again.
+    Stale,
+}
+
+/// Whom to look at, and when.
+#[derive(Debug, Default)]
+pub(super) struct Leases {
+    /// Users with resources, by the moment at which one of those may need something: each user stands here once.
+    wheel: BTreeMap<Tick, Vec<UserId>>,
+    /// Resources that are to be pinged. Bounded by the resources there are: each stands here once.
+    due: VecDeque<(UserId, Box<str>)>,
+}
+
+impl Leases {
+    pub(super) fn clear(&mut self) {
+        self.wheel.clear();
+        self.due.clear();
+    }
+
+    pub(super) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    pub(super) fn next(&self, began: Instant) -> Option<Instant> {
+        self.wheel.first_key_value().map(|(tick, _)| tick.instant(began))
+    }
+
+    fn look_at(&mut self, user: UserId, when: Tick) {
+        self.wheel.entry(when).or_default().push(user);
+    }
+}
+
+/// How long a resource may be silent: from half of `ping_after` to all of it, differently for each user, so that those who
+/// were heard together are not pinged together.
+fn patience(ping_after: Duration, user: UserId) -> Duration {
+    ping_after / 128 * (64 + user.get() % 65)
+}
+
+/// When a resource needs something.
+fn due_at(life: Life, since: Tick, user: UserId, policy: &Policy) -> Tick {
+    match life {
+        Life::Heard => since.after(policy.ping_after.map_or(Duration::MAX, |it| patience(it, user))),
+        Life::Stale => Tick(u32::MAX),
+        Life::Due => since.after(Duration::from_millis(500)),
+        Life::Pinged | Life::Doubted => since.after(policy.ping_timeout),
+    }
+}
+
+impl Desk {
+    /// Sees to it that the leases of a user who was just heard are looked at in time.
+    pub(super) fn lease(&mut self, id: UserId) {
+        let Some(person) = self.people.get_mut(&id) else { return };
+        if self.policy.ping_after.is_none() || person.leased || person.presence.resources().is_empty() {
+            return;
+        }
+        let next = person.presence.resources().iter().map(|it| due_at(it.life, it.since, id, &self.policy)).min();
+        // A stale resource needs nothing until it is heard, and then it is looked at anew.
+        if let Some(next) = next.filter(|next| *next < Tick(u32::MAX)) {
+            person.leased = true;
+            self.leases.look_at(id, next);
+        }
+    }
+
+    /// Looks at all leases whose moment has come.
+    pub(super) fn tick_leases(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let tick = Tick::at(self.began, now);
+        while let Some(entry) = self.leases.wheel.first_entry().filter(|entry| *entry.key() <= tick) {
+            for id in entry.remove() {
+                self.look(id, tick, events);
+                self.lease(id);
+            }
+        }
+    }
+
+    fn look(&mut self, id: UserId, now: Tick, events: &mut Vec<Event>) {
+        let Some(person) = self.people.get_mut(&id) else { return };
+        person.leased = false;
+        let mut presence = std::mem::take(&mut person.presence);
+        presence.retain(|resource| {
+            if due_at(resource.life, resource.since, id, &self.policy) > now {
+                return true;
+            }
+            match resource.life {
+                Life::Heard => {
+                    self.leases.due.push_back((id, resource.name.clone()));
+                    resource.set(Life::Due, now);
+                }
+                Life::Pinged => {
+                    self.tally.stale += 1;
+                    resource.set(Life::Stale, now);
+                }
+                Life::Doubted => return false,
+                // The one waits for its turn, the other until it is heard.
+                Life::Due | Life::Stale => resource.since = now,
+            }
+            true
+        });
+        self.observe(id, |seen| *seen = presence, events);
+    }
+
+    /// The next ping that is due.
+    pub(super) fn next_ping(&mut self, now: Instant) -> Option<Effect> {
+        let now = Tick::at(self.began, now);
+        while let Some((id, name)) = self.leases.due.pop_front() {
+            let Some(person) = self.people.get_mut(&id) else { continue };
+            let Some(resource) = person.presence.resource_mut(&name) else { continue };
+            // Another life: it was heard meanwhile.
+            if resource.life == Life::Due {
+                resource.set(Life::Pinged, now);
+                return Some(Effect::Ping { user: person.jid.clone(), resource: name });
+            }
+        }
+        None
+    }
+
+    /// A resource has answered.
+    pub(super) fn alive(&mut self, id: UserId, name: &str, now: Instant, events: &mut Vec<Event>) {
+        let tick = Tick::at(self.began, now);
+        let answered = |presence: &mut Presence| {
+            if let Some(resource) = presence.resource_mut(name) {
+                resource.set(Life::Heard, tick);
+            }
+        };
+        self.observe(id, answered, events);
+        self.lease(id);
+    }
+
+    /// A server says that a resource is not there, or a client that it knows no pings: the same words mean both. Who is
+    /// there is told in the answer to a probe; who is not in it is gone.
+    pub(super) fn doubt(&mut self, id: UserId, name: &str, now: Instant) {
+        let tick = Tick::at(self.began, now);
+        let Some(person) = self.people.get_mut(&id) else { return };
+        if let Some(resource) = person.presence.resource_mut(name)
+            && resource.life == Life::Pinged
+        {
+            resource.set(Life::Doubted, tick);
+            self.outbox.probe(id);
+        }
+    }
+
+    pub(super) fn next_lease(&self) -> Option<Instant> {
+        if self.link() == LinkPhase::Down { None } else { self.leases.next(self.began) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        AccountId, BareJid, Edit, Input, Merge, Name, Outcome, Precedence, QueueFields, QueueId, Reason, Seen, Show,
+        UserFields,
+    };
+
+    const PING_AFTER: Duration = Duration::from_secs(100);
+    const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// One queue and its one operator, on a link that is up.
+    struct World {
+        desk: Desk,
+        now: Instant,
+        user: UserId,
+        queue: QueueId,
+        pings: Vec<(Instant, String)>,
+        probes: usize,
+    }
+
+    impl World {
+        #[expect(clippy::disallowed_methods, reason = "the clock of the test starts somewhere")]
+        fn new() -> Self {
+            let name = |text: &str| Name::parse(text, 40).unwrap();
+            let policy = Policy {
+                precedence: Precedence::default(),
+                merge: Merge::MostAvailable,
+                domain: "queues.example.org".into(),
+                user_domain: "example.org".into(),
+                watcher: name("staffing"),
+                sweep_rate: 1_000,
+                sweep_quiet: Duration::ZERO,
+                ask_again: Duration::from_hours(24),
+                ping_after: Some(PING_AFTER),
+                ping_timeout: PING_TIMEOUT,
+                session_idle: 3_600,
+            };
+            let now = Instant::now();
+            let mut desk = Desk::new(policy, now);
+            let mut edit = |edit| {
+                let plan = desk.plan(&edit).unwrap();
+                desk.commit(plan.change);
+                plan.outcome
+            };
+            let account = AccountId::new(1).unwrap();
+            edit(Edit::AddAccount { name: name("acme"), password_hash: "x".into() });
+            let fields = UserFields::default();
+            let Outcome::User(user) = edit(Edit::CreateUser { account, name: name("ann"), fields }) else { panic!() };
+            let fields = QueueFields::default();
+            let Outcome::Queue(queue) = edit(Edit::CreateQueue { account, name: name("law"), fields }) else {
+                panic!()
+            };
+            edit(Edit::Assign { account, queue, user });
+            let mut world = Self { desk, now, user, queue, pings: Vec::new(), probes: 0 };
+            world.input(Input::LinkUp);
+            world.see("desk");
+            world.wait(Duration::from_secs(1));
+            world.input(Input::SweepAnswered);
+            world.wait(Duration::from_secs(1));
+            assert_eq!(world.desk.link(), LinkPhase::Up);
+            (world.pings, world.probes) = (Vec::new(), 0);
+            world
+        }
+
+        fn input(&mut self, input: Input) {
+            self.desk.apply(input, self.now);
+        }
+
+        fn ann() -> BareJid {
+            BareJid::parse("ann@example.org").unwrap()
+        }
+
+        fn see(&mut self, resource: &str) {
+            let seen = Seen { show: Show::Chat, priority: 0, status: None, known_show: true };
+            self.input(Input::Seen { user: Self::ann(), resource: resource.into(), seen });
+        }
+
+        fn answer(&mut self, resource: &str) {
+            self.input(Input::Alive { user: Self::ann(), resource: resource.into() });
+        }
+
+        /// Lets time pass, from one deadline to the next.
+        fn wait(&mut self, length: Duration) {
+            let end = self.now + length;
+            loop {
+                self.desk.tick(self.now);
+                for effect in self.desk.outgoing(usize::MAX, self.now) {
+                    match effect {
+                        Effect::Ping { resource, .. } => self.pings.push((self.now, resource.into())),
+                        Effect::Probe { .. } => self.probes += 1,
+                        Effect::Ask { .. }
+                        | Effect::Leave { .. }
+                        | Effect::Mark
+                        | Effect::Approve { .. }
+                        | Effect::Deny { .. }
+                        | Effect::Tell { .. } => {}
+                    }
+                }
+                let next = self.desk.next_deadline().filter(|next| *next <= end);
+                let Some(next) = next else { break };
+                assert!(next > self.now, "a deadline that has passed makes the engine run in circles");
+                self.now = next;
+            }
+            self.now = end;
+        }
+
+        fn show(&self) -> Show {
+            let queue = self.desk.queues().find(|view| view.queue.id == self.queue);
+            queue.unwrap().published.show
+        }
+
+        fn why(&self) -> Vec<&'static str> {
+            self.desk.why_operator(self.queue, self.user).into_iter().map(Reason::as_str).collect()
+        }
+    }
+
+    #[test]
+    fn who_does_not_answer_stops_counting_in_time() {
+        let mut world = World::new();
+        let heard = world.now;
+        world.see("desk");
+        world.wait(PING_AFTER + PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!(world.pings.len(), 1, "one ping is enough");
+        let waited = world.pings[0].0 - heard;
+        assert!(waited >= PING_AFTER / 2 && waited <= PING_AFTER + Duration::from_secs(1), "{waited:?}");
+        assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["stale"]));
+        assert_eq!(world.desk.tally().stale, 1);
+        world.wait(Duration::from_hours(1));
+        assert_eq!(world.pings.len(), 1, "a stale resource is left alone");
+        // The answer to the old ping, late: the client has thawed.
+        world.answer("desk");
+        assert_eq!((world.show(), world.why()), (Show::Chat, vec!["show-chat"]));
+        world.wait(PING_AFTER + Duration::from_secs(1));
+        assert_eq!(world.pings.len(), 2, "and is asked again in time");
+    }
+
+    #[test]
+    fn who_answers_or_is_heard_goes_on_counting() {
+        let mut world = World::new();
+        for round in 1..20 {
+            while world.pings.len() < round {
+                world.wait(Duration::from_secs(1));
+            }
+            world.answer("desk");
+            assert_eq!(world.show(), Show::Chat);
+        }
+        let before = world.pings.len();
+        for _ in 0..100 {
+            world.wait(PING_AFTER / 4);
+            world.see("desk");
+        }
+        assert_eq!(world.pings.len(), before, "who speaks is not asked");
+        assert_eq!(world.desk.tally().stale, 0);
+    }
+
+    #[test]
+    fn each_resource_has_a_lease_of_its_own() {
+        let mut world = World::new();
+        world.see("phone");
+        for _ in 0..10 {
+            world.wait(PING_AFTER / 4);
+            world.see("phone");
+        }
+        assert!(world.pings.iter().all(|(_, resource)| resource == "desk"), "{:?}", world.pings);
+        assert_eq!((world.show(), world.why()), (Show::Chat, vec!["show-chat", "stale"]));
+    }
+
+    #[test]
+    fn an_error_that_can_mean_gone_is_looked_into() {
+        let mut world = World::new();
+        let doubt = |world: &mut World| {
+            while world.pings.is_empty() {
+                world.wait(Duration::from_secs(1));
+            }
+            world.pings.clear();
+            world.probes = 0;
+            world.input(Input::Doubted { user: World::ann(), resource: "desk".into() });
+            world.wait(Duration::from_secs(1));
+            assert_eq!((world.probes, world.show()), (1, Show::Chat));
+        };
+        // The answer to the probe names it: a client that knows no pings.
+        doubt(&mut world);
+        world.see("desk");
+        world.wait(PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!(world.show(), Show::Chat);
+        // It does not: the client is gone.
+        doubt(&mut world);
+        world.wait(PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["offline"]));
+    }
+
+    #[test]
+    fn a_lease_ends_with_its_link() {
+        let mut world = World::new();
+        world.wait(PING_AFTER);
+        world.input(Input::LinkDown { why: "test".to_owned() });
+        assert_eq!(world.desk.next_deadline(), None);
+        world.answer("desk");
+        assert_eq!(world.show(), Show::Unavailable);
+        world.input(Input::LinkUp);
+        world.see("desk");
+        world.pings.clear();
+        world.wait(PING_AFTER + PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!((world.pings.len(), world.why()), (1, vec!["stale"]));
+    }
+}
