@@ -1,4 +1,4 @@
-//! Three people staff two queues, and somebody follows those: run it with `deploy/demo.sh`, which sets up what it needs.
+//! Three people staff two queues, and somebody follows those. `deploy/demo.sh` runs it, and sets up what it needs.
 
 #![expect(clippy::print_stdout, reason = "it is there to be looked at")]
 

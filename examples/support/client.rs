@@ -175,7 +175,7 @@ impl Client {
         .await
     }
 
-    /// The presences from a bare JID, or from anybody on a domain, that were received and that nobody has asked for; they are forgotten.
+    /// The presences from a bare JID, or from anybody on a domain, that nobody has asked for; they are forgotten.
     pub(crate) fn unasked(&mut self, from: &str) -> Vec<Heard> {
         while let Ok(stanza) = self.received.try_recv() {
             self.waiting.push_back(stanza);

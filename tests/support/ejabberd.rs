@@ -1,4 +1,5 @@
-//! ejabberd, as in Debian: its Erlang machine without the script around it, which would start three more and a network of them.
+//! ejabberd, as in Debian: its Erlang machine without the script around it, which would start more of them, and a
+//! network for them.
 
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 

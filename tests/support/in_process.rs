@@ -1,5 +1,5 @@
-//! Scenarios without a real server: an XMPP server inside of the test that has one component (XEP-0114) and no clients, but
-//! sends what a server would send if there were some (RFC 6121 sections 3 and 4, and what Prosody was seen to do).
+//! Scenarios without a real server: an XMPP server inside of the test that has one component (XEP-0114) and no clients,
+//! but sends what a server would send if there were some (RFC 6121 sections 3 and 4, and what Prosody was seen to do).
 
 use std::{
     collections::{BTreeMap, BTreeSet},
