@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 install_missing prosody gcc libc6-dev
 find_cargo
 echo "Building rosterd and the demo."
-cargo build --quiet --bin rosterd --example demo
+cargo build --bin rosterd --example demo
 
 # The demo ends all that it has started, also when it fails; from here on there is nothing else to clean up.
 exec cargo run --quiet --example demo -- "$@"

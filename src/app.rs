@@ -1,6 +1,6 @@
 //! The composition root: the one file that names all adapters. Builds everything, then runs it.
 
-use std::time::Duration;
+use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use anyhow::Context;
 use tokio::time::timeout;
@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::Settings,
-    domain::{Desk, Policy, Record},
+    config::{Problem, Problems, Settings},
+    domain::{Desk, Name, Policy, Record},
     engine::{Engine, Fact, Handle},
     http::{self, admin},
     lifecycle::{self, Part, Signals},
@@ -55,10 +55,17 @@ impl Core {
     ///
     /// # Errors
     /// What is wrong with the store.
-    pub fn open(settings: &Settings) -> Result<Self, StoreError> {
+    pub fn open(settings: &Settings) -> anyhow::Result<Self> {
+        not_as_root(&settings.store.path)?;
         let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?;
         let records = store.load()?;
         info!(records = records.len(), path = %settings.store.path.display(), "store read");
+        if let Some(holder) = records.iter().find_map(|record| holder_of(record, &settings.xmpp.watcher)) {
+            let what =
+                format!("{} is the name of {holder}: the watcher needs a name of its own", settings.xmpp.watcher);
+            let problem = Problem { key: "xmpp.watcher".to_owned(), origin: None, what };
+            return Err(Problems(vec![problem]).into());
+        }
         let now = tokio::time::Instant::now().into_std();
         let desk = Desk::restore(policy(settings), records, now).map_err(|error| StoreError::Damaged {
             path: settings.store.path.clone(),
@@ -122,17 +129,18 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         () = failed.cancelled() => {}
     }
     let parts = async {
-        web_part.stop().await;
-        admin_part.stop().await;
-        if timeout(lifecycle::STEP_MOST, handle.close()).await.is_err() {
-            warn!("not every follower of every queue could be told that it is closed");
-        }
-        link_part.stop().await;
+        let closing = async {
+            if timeout(lifecycle::STEP_MOST, handle.close()).await.is_err() {
+                warn!("not every follower of every queue could be told that it is closed");
+            }
+            link_part.stop().await;
+        };
+        tokio::join!(closing, web_part.stop(), admin_part.stop());
         engine_part.stop().await;
     };
     tokio::select! {
         () = parts => {}
-        signal = signals.next() => warn!(signal, "stopping at once"),
+        signal = signals.next() => anyhow::bail!("{signal} came again, so rosterd ended at once: not everybody was told"),
     }
     if let Some(failure) = handle.failure() {
         return Err(anyhow::Error::new(failure).context("the store has failed"));
@@ -180,6 +188,39 @@ fn link_settings(settings: &Settings) -> xmpp::Settings {
         goodbye: lifecycle::GOODBYE_MOST,
     }
 }
+
+/// Whoever has the watcher's name already.
+fn holder_of(record: &Record, watcher: &Name) -> Option<String> {
+    match record {
+        Record::User(user) if user.name == *watcher => Some(format!("user {}", user.id)),
+        Record::Queue(queue) if queue.name == *watcher => Some(format!("queue {}", queue.id)),
+        Record::User(_)
+        | Record::Queue(_)
+        | Record::NextId(_)
+        | Record::Account(_)
+        | Record::Operator(_)
+        | Record::Subscriber(_)
+        | Record::Session(_) => None,
+    }
+}
+
+/// What root makes in the state folder of somebody else, that one could not open any more.
+fn not_as_root(state: &Path) -> anyhow::Result<()> {
+    let Ok(folder) = std::fs::metadata(state) else { return Ok(()) };
+    if rustix::process::geteuid().is_root() && folder.uid() != 0 {
+        let (path, uid) = (state.display(), folder.uid());
+        let what = format!(
+            "{path} belongs to the user with the number {uid}: do this as that user (sudo -u \"#{uid}\" rosterd ...)"
+        );
+        return Err(NotYours(what).into());
+    }
+    Ok(())
+}
+
+/// Somebody else has to do this.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotYours(String);
 
 /// Everything in `settings`' store, for a command that runs without the daemon.
 #[must_use]

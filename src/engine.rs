@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use crate::{
-    domain::{Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Outcome, Plan, Published, Refusal},
+    domain::{BareJid, Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Name, Outcome, Published, Refusal},
     store::{Committer, StoreError},
 };
 
@@ -24,6 +24,10 @@ use crate::{
 const FACTS_MOST: usize = 4_096;
 /// Edits that may wait for the store; who asks for more waits.
 const EDITS_MOST: usize = 1_024;
+/// Edits that stanzas ask for and that may wait for the store; more are dropped.
+const FOLLOWS_MOST: usize = 1_024;
+/// How often it is said that something goes on going wrong.
+const WARN_EVERY: Duration = Duration::from_mins(1);
 /// Facts taken in one go, with one hold of the lock.
 const STEP_MOST: usize = 256;
 /// Writes that share one flush, about.
@@ -118,7 +122,7 @@ type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Se
 
 /// Edits that are being written together.
 struct Batch {
-    answers: Vec<(Option<Answer>, Outcome)>,
+    answers: Vec<(Answer, Outcome)>,
     commit: Commit,
 }
 
@@ -131,10 +135,13 @@ pub struct Engine {
     events: broadcast::Sender<Event>,
     failure: Arc<OnceLock<Arc<StoreError>>>,
     failed: CancellationToken,
-    waiting: VecDeque<(Edit, Option<Answer>)>,
+    waiting: VecDeque<(Edit, Answer)>,
+    /// What stanzas ask for. It has its own place, so that a flood of them holds up no manager.
+    follows: VecDeque<Edit>,
+    follows_lost: u64,
+    warn_due: Instant,
     batch: Option<Batch>,
     outbox: Option<mpsc::Sender<Effect>>,
-    is_closed: bool,
     /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
@@ -164,9 +171,11 @@ impl Engine {
             failure,
             failed,
             waiting: VecDeque::new(),
+            follows: VecDeque::new(),
+            follows_lost: 0,
+            warn_due: now(),
             batch: None,
             outbox: None,
-            is_closed: false,
             closing: None,
             progress_due: now(),
         };
@@ -175,7 +184,12 @@ impl Engine {
 
     /// Works until `stop`, and then until what it was asked before is on disk and answered.
     pub async fn run(mut self, stop: CancellationToken) {
-        while !(stop.is_cancelled() && self.batch.is_none() && self.waiting.is_empty()) {
+        loop {
+            // Read once: it may change at any moment.
+            let stopping = stop.is_cancelled();
+            if stopping && self.batch.is_none() && self.waiting.is_empty() && self.follows.is_empty() {
+                break;
+            }
             self.start_batch();
             let blocked = self.send();
             let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
@@ -188,7 +202,7 @@ impl Engine {
                     let events = self.with(|desk| desk.tick(now()));
                     self.tell(events);
                 }
-                () = stop.cancelled(), if !stop.is_cancelled() => {}
+                () = stop.cancelled(), if !stopping => {}
             }
         }
     }
@@ -214,7 +228,7 @@ impl Engine {
                     Some(Input::LinkDown { why })
                 }
                 Fact::Edit(edit) => {
-                    self.take_edit_of_stanza(edit);
+                    self.take_edit_of_stanza(edit, &mut desk);
                     None
                 }
             };
@@ -227,11 +241,23 @@ impl Engine {
         }
     }
 
-    fn take_edit_of_stanza(&mut self, edit: Edit) {
-        if self.waiting.len() < EDITS_MOST {
-            self.waiting.push_back((edit, None));
-        } else {
-            warn!(most = EDITS_MOST, "subscription request dropped: too many changes wait for the store");
+    fn take_edit_of_stanza(&mut self, edit: Edit, desk: &mut Desk) {
+        // Who asks again for what they asked for last is answered once; who follows already needs nothing stored.
+        let same_person = |other: &&Edit| follower_of(other) == follower_of(&edit);
+        let last = self.follows.iter().rev().find(same_person);
+        let is_repeat = last.is_some_and(|last| *last == edit);
+        let is_done = last.is_none() && matches!(&edit, Edit::Follow { queue, jid } if desk.greet_again(queue, jid));
+        if is_repeat || is_done {
+            return;
+        }
+        if self.follows.len() < FOLLOWS_MOST {
+            self.follows.push_back(edit);
+            return;
+        }
+        self.follows_lost += 1;
+        if now() >= self.warn_due {
+            self.warn_due = now() + WARN_EVERY;
+            warn!(lost = self.follows_lost, "subscription requests are dropped: too many wait for the store");
         }
     }
 
@@ -246,14 +272,9 @@ impl Engine {
 
     fn take_request(&mut self, request: Request) {
         match request {
-            Request::Edit(_, answer) if self.failure.get().is_some() || self.is_closed => {
-                let failure = self.failure.get().cloned();
-                let _ = answer.send(Err(failure.map_or(EditError::Stopping, EditError::Store)));
-            }
-            Request::Edit(edit, answer) => self.waiting.push_back((edit, Some(answer))),
+            Request::Edit(edit, answer) => self.waiting.push_back((edit, answer)),
             Request::Close(done) => {
                 self.with(|desk| desk.apply(Input::Closing, now()));
-                self.is_closed = true;
                 self.closing = Some(done);
             }
         }
@@ -261,51 +282,58 @@ impl Engine {
 
     /// Plans what waits, and has written what fits together. What clashes waits for the next round.
     fn start_batch(&mut self) {
-        if self.batch.is_some() || self.waiting.is_empty() {
+        if self.batch.is_some() || (self.waiting.is_empty() && self.follows.is_empty()) {
             return;
         }
         if let Some(failure) = self.failure.get() {
+            self.follows.clear();
             for (_, answer) in self.waiting.drain(..) {
-                answer.map(|answer| answer.send(Err(EditError::Store(failure.clone()))));
+                let _ = answer.send(Err(EditError::Store(failure.clone())));
             }
             return;
         }
+        let (mut waiting, mut follows) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.follows));
         let mut later = VecDeque::new();
-        let mut claims = Claims::default();
-        let mut change = Change::new();
-        let mut answers = Vec::new();
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
             while let Some((edit, answer)) = waiting.pop_front() {
                 if change.len() >= BATCH_MOST {
                     later.push_back((edit, answer));
                     continue;
                 }
-                let plan = desk.plan(&edit);
-                match plan {
+                match desk.plan(&edit) {
                     Err(refusal) => {
                         debug!(%refusal, "edit refused");
-                        answer.map(|answer| answer.send(Err(refusal.into())));
+                        let _ = answer.send(Err(refusal.into()));
                     }
-                    Ok(Plan { claims: rests_on, change: writes, outcome }) => {
-                        if claims.join(rests_on).is_ok() {
-                            change.extend(writes);
-                            answers.push((answer, outcome));
-                        } else {
-                            later.push_back((edit, answer));
+                    Ok(plan) => match claims.join(plan.claims) {
+                        Ok(()) => {
+                            change.extend(plan.change);
+                            answers.push((answer, plan.outcome));
                         }
-                    }
+                        Err(_) => later.push_back((edit, answer)),
+                    },
                 }
             }
+            while let Some(edit) = follows.front().filter(|_| change.len() < BATCH_MOST) {
+                match desk.plan(edit) {
+                    Err(_) => deny(desk, edit),
+                    Ok(plan) => match claims.join(plan.claims) {
+                        Ok(()) => change.extend(plan.change),
+                        Err(_) => break,
+                    },
+                }
+                follows.pop_front();
+            }
         });
-        self.waiting = later;
-        if !answers.is_empty() {
+        (self.waiting, self.follows) = (later, follows);
+        if change.is_empty() {
+            for (answer, outcome) in answers {
+                let _ = answer.send(Ok(outcome));
+            }
+        } else {
             let committer = self.committer.clone();
-            let commit: Commit = if change.is_empty() {
-                Box::pin(std::future::ready((change, Ok(()))))
-            } else {
-                Box::pin(async move { committer.commit(change).await })
-            };
+            let commit = Box::pin(async move { committer.commit(change).await });
             self.batch = Some(Batch { answers, commit });
         }
     }
@@ -318,17 +346,28 @@ impl Engine {
                 self.tell(events);
                 None
             }
-            Err(failure) => {
-                error!(error = %crate::telemetry::chain(&failure), "the store has failed, rosterd stops");
-                let failure = Arc::new(failure);
+            Err(failure) => Some(Arc::new(failure)),
+        };
+        match &failure {
+            // Nothing was written, so nothing is in doubt: these edits are refused, and everything else goes on.
+            Some(short) if matches!(**short, StoreError::Short { .. }) => self.warn_of(short),
+            Some(failure) => {
+                error!(error = %crate::telemetry::chain(&**failure), "the store has failed, rosterd stops");
                 let _ = self.failure.set(failure.clone());
                 self.failed.cancel();
-                Some(failure)
             }
-        };
+            None => {}
+        }
         for (answer, outcome) in batch.answers {
             let result = failure.clone().map_or(Ok(outcome), |failure| Err(EditError::Store(failure)));
-            answer.map(|answer| answer.send(result));
+            let _ = answer.send(result);
+        }
+    }
+
+    fn warn_of(&mut self, short: &StoreError) {
+        if now() >= self.warn_due {
+            self.warn_due = now() + WARN_EVERY;
+            error!(error = %short, "changes are refused");
         }
     }
 
@@ -348,14 +387,13 @@ impl Engine {
                     break;
                 }
                 if room == 0 {
-                    let wants = !outbox.is_closed() && self.with(|desk| desk.has_outgoing(now()));
-                    blocked = wants.then(|| outbox.clone());
+                    blocked = (!outbox.is_closed()).then(|| outbox.clone());
                     break;
                 }
             }
         }
         self.log_progress();
-        let all_told = blocked.is_none() && self.waiting.is_empty() && self.batch.is_none();
+        let all_told = blocked.is_none();
         if all_told && let Some(done) = self.closing.take() {
             let _ = done.send(());
         }
@@ -378,11 +416,30 @@ impl Engine {
                     info!(queue = %name, %from, to = %show, "queue show changed");
                 }
                 Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
-                Event::Swept { asked, heard } => info!(asked, heard, "swept {asked}/{asked}"),
+                Event::Swept { asked, heard, in_time } => {
+                    info!(asked, heard, "swept {asked}/{asked}");
+                    if !in_time {
+                        warn!(
+                            "the server did not answer the ping after the last probe: who is shown as offline may be late"
+                        );
+                    }
+                }
             }
             // Nobody may be listening.
             let _ = self.events.send(event);
         }
+    }
+}
+
+/// Whom an edit of a stanza is about, and which queue.
+fn follower_of(edit: &Edit) -> Option<(&Name, &BareJid)> {
+    if let Edit::Follow { queue, jid } | Edit::Unfollow { queue, jid } = edit { Some((queue, jid)) } else { None }
+}
+
+/// Answers who asked to follow what is not there.
+fn deny(desk: &mut Desk, edit: &Edit) {
+    if let Edit::Follow { queue, jid } = edit {
+        desk.deny(queue.clone(), jid.clone());
     }
 }
 

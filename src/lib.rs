@@ -17,14 +17,16 @@
 //! | module | what it does | what it may name |
 //! |---|---|---|
 //! | [`domain`] | all rules, pure: no async, no clock, no I/O, no serde, no logging | nothing |
-//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store` |
-//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `domain`, `engine` |
-//! | [`http`] | HTTPS, one folder an API family, one file a resource; and the admin socket ([`http::admin`]) | `domain`, `engine`, [`password`] |
+//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store`, `telemetry` |
+//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `config`, `domain`, `engine`, `telemetry` |
+//! | [`http`] | HTTPS, one folder an API family, one file a resource; and the admin socket ([`http::admin`]) | `config`, `domain`, `engine`, `password`, `telemetry` |
 //! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
+//! | [`password`] | passwords and their hashes | nothing |
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
-//! | [`cli`] | the command line, one file a subcommand | `app`, `config` |
+//! | [`cli`] | the command line, one file a subcommand | `app`, `config`, `domain`, `engine`, `http`, `password`, `store`, `telemetry` |
+//! | [`lifecycle`] | signals, and the parts that stop together | nothing |
+//! | [`telemetry`] | logging | `config` |
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
-//! | [`lifecycle`], [`telemetry`] | signals and the parts that stop together; logging | |
 //!
 //! `xmpp`, `http` and `store` never name each other, and each library is named in one room only (`sled` in `store/sled.rs`,
 //! `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
@@ -41,7 +43,8 @@
 //!
 //! What is to be sent is not queued when something happens: it is *computed*, from what everybody should know and what they
 //! were told, when the link has room ([`domain::Desk::outgoing`]). A start, a new link, a new follower and an ordinary change
-//! share that path, a slow link gets the latest truth instead of every step to it, and nothing grows without a bound.
+//! share that path, a slow link gets the latest truth instead of every step to it, and nothing grows without a bound. What
+//! is said once only (a request, an approval, a farewell) is said again when its link died soon after.
 //!
 //! Edits that do not rest on each other ([`domain::Claims`]) are written together, with one flush for all that wait.
 //!
@@ -56,13 +59,15 @@
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
-//! 2. Nothing seen counts after its link is gone, and nobody is told anything before everybody was heard.
+//! 2. Nothing seen counts after its link is gone, and no follower is told anything before everybody was heard. (Who reads
+//!    meanwhile sees who was heard so far: a queue may look closed that is not, never open that is not.)
 //! 3. What a follower was told last equals what the queue's enabled operators add up to, as soon as the link has taken it;
 //!    who was told is not told again (`tests/desk_properties.rs`).
 //! 4. A suspended operator counts for nothing. Presence of people who are not assigned changes nothing.
 //! 5. One presence change costs as much as its user has queues, whatever the size of those (`benches/desk.rs`).
 //! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account.
-//! 7. No stanza ends the link: what can not be read is dropped alone, and counted.
+//! 7. No stanza ends the link: what can not be read is dropped alone, and counted. (One of more than 16 MiB does, which no
+//!    server passes on.)
 //! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody.
 //! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
 //!    [`app::serve`].

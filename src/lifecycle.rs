@@ -10,10 +10,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 /// How long each step of a stop may take before the next one is taken all the same.
-pub const STEP_MOST: Duration = Duration::from_secs(6);
+pub const STEP_MOST: Duration = Duration::from_secs(4);
 
 /// How long the goodbye of the link may take, so that its step is not cut short.
-pub const GOODBYE_MOST: Duration = Duration::from_secs(5);
+pub const GOODBYE_MOST: Duration = Duration::from_secs(3);
 
 /// The signals that end the daemon: SIGTERM, SIGINT and SIGHUP.
 #[derive(Debug)]

@@ -36,8 +36,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 struct Scripted {
     inner: MemoryStore,
     commits: Arc<AtomicUsize>,
-    /// `false`: the next commit fails.
-    next: Receiver<bool>,
+    /// What the next commit does.
+    next: Receiver<Next>,
     began: mpsc::Sender<usize>,
 }
 
@@ -50,21 +50,31 @@ impl Store for Scripted {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let _ = self.began.blocking_send(change.len());
         match self.next.recv() {
-            Ok(false) => Err(StoreError::Io {
+            Ok(Next::Fail) => Err(StoreError::Io {
                 doing: "could not write to",
                 path: "/the/disk".into(),
                 source: io::Error::other("it is gone"),
             }),
-            Ok(true) | Err(_) => self.inner.commit(change),
+            Ok(Next::Refuse) => Err(StoreError::Short { path: "/the/disk".into(), free: 1, floor: 2 }),
+            Ok(Next::Succeed) | Err(_) => self.inner.commit(change),
         }
     }
+}
+
+/// What a commit does.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Succeed,
+    Fail,
+    /// There is no room, so nothing is begun.
+    Refuse,
 }
 
 struct World {
     engine: Handle,
     facts: mpsc::Sender<Fact>,
     /// Lets one commit go; once dropped, all go by themselves.
-    allow: Option<SyncSender<bool>>,
+    allow: Option<SyncSender<Next>>,
     began: mpsc::Receiver<usize>,
     commits: Arc<AtomicUsize>,
     failed: CancellationToken,
@@ -111,15 +121,15 @@ impl World {
         let task = tokio::spawn(engine.run(stop.clone()));
         let account = AccountId::new(1).unwrap();
         let mut world = Self { engine: handle, facts, allow: Some(allow), began, commits, failed, stop, task, account };
-        world.allow(true);
+        world.allow(Next::Succeed);
         let made = world.engine.edit(Edit::AddAccount { name: name("acme"), password_hash: "x".into() }).await;
         assert_eq!(made.unwrap(), Outcome::Account(account));
         world.began.recv().await.unwrap();
         world
     }
 
-    fn allow(&self, succeed: bool) {
-        self.allow.as_ref().unwrap().send(succeed).unwrap();
+    fn allow(&self, next: Next) {
+        self.allow.as_ref().unwrap().send(next).unwrap();
     }
 
     fn allow_all(&mut self) {
@@ -177,7 +187,7 @@ async fn an_edit_counts_once_it_is_on_disk() {
     within("the commit begins", world.began.recv()).await;
     assert!(!edit.is_finished());
     assert_eq!(world.engine.read(|desk| desk.queues().count()), 0, "nothing shows before it is on disk");
-    world.allow(true);
+    world.allow(Next::Succeed);
     within("the edit is answered", edit).await.unwrap().unwrap();
     assert_eq!(world.engine.read(|desk| desk.queues().count()), 1);
 }
@@ -228,7 +238,7 @@ async fn an_edit_that_failed_is_not_there_in_part() {
     let mut world = World::new().await;
     let edits: Vec<_> = ["law", "tax"].into_iter().map(|name| world.create_queue(name)).collect();
     within("the commit begins", world.began.recv()).await;
-    world.allow(false);
+    world.allow(Next::Fail);
     for edit in edits {
         let error = within("the edit is answered", edit).await.unwrap().unwrap_err();
         assert!(matches!(error, EditError::Store(_)), "{error}");
@@ -246,7 +256,7 @@ async fn an_edit_that_failed_is_not_there_in_part() {
 #[tokio::test]
 async fn facts_do_not_wait_for_the_store() {
     let mut world = World::new().await;
-    (0..4).for_each(|_| world.allow(true));
+    (0..4).for_each(|_| world.allow(Next::Succeed));
     let (_, queue) = world.staffed().await;
     while world.began.try_recv().is_ok() {}
     let (outbox, _effects) = mpsc::channel(1_024);
@@ -264,7 +274,7 @@ async fn facts_do_not_wait_for_the_store() {
     };
     assert_eq!(within("the queue's show changes", changed).await, (queue, Show::Dnd));
     assert!(!stuck.is_finished());
-    world.allow(true);
+    world.allow(Next::Succeed);
     within("the edit is answered", stuck).await.unwrap().unwrap();
 }
 
@@ -323,8 +333,8 @@ async fn closing_tells_everybody_and_then_returns() {
     within("everything closes", world.engine.close()).await;
     assert_eq!(within("the queue closes", next_told(&mut effects)).await, Show::Unavailable);
     assert!(effects.try_recv().is_err(), "and nothing more is sent");
-    let late = world.create_queue("late").await.unwrap().unwrap_err();
-    assert!(matches!(late, EditError::Stopping), "{late}");
+    within("what is asked while the daemon stops is still done", world.create_queue("late")).await.unwrap().unwrap();
+    assert!(effects.try_recv().is_err());
 }
 
 #[tokio::test]
@@ -333,7 +343,7 @@ async fn a_stop_waits_for_what_was_asked_before() {
     let edit = world.create_queue("law");
     within("the commit begins", world.began.recv()).await;
     world.stop.cancel();
-    world.allow(true);
+    world.allow(Next::Succeed);
     within("the edit is answered", edit).await.unwrap().unwrap();
     within("the engine ends", world.task).await.unwrap();
 }
@@ -365,4 +375,61 @@ async fn a_new_link_knows_nothing_of_the_old_one() {
         assert_eq!(world.engine.read(|desk| desk.link_trouble().map(str::to_owned)), Some("the cable".to_owned()));
     }
     assert_eq!(*seen_by.lock().unwrap(), [Show::Chat, Show::Unavailable, Show::Away, Show::Unavailable]);
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_that_edit_alone_is_refused() {
+    let mut world = World::new().await;
+    world.allow(Next::Refuse);
+    let refused = within("the edit is answered", world.create_queue("law")).await.unwrap().unwrap_err();
+    assert!(matches!(&refused, EditError::Store(_)) && refused.to_string().contains("/the/disk"), "{refused}");
+    assert!(!world.failed.is_cancelled() && world.engine.failure().is_none(), "the daemon goes on");
+    world.allow_all();
+    within("the next one is done", world.create_queue("law")).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_flood_of_subscriptions_holds_up_no_manager() {
+    let mut world = World::new().await;
+    world.allow_all();
+    world.staffed().await;
+    while world.began.try_recv().is_ok() {}
+    let before = world.commits.load(Ordering::SeqCst);
+    let (outbox, mut effects) = mpsc::channel(16);
+    world.fact(Fact::LinkUp(outbox)).await;
+    for round in 0..20_000 {
+        let (queue, jid) = (name("law"), jid("mallory@example.org"));
+        // The same again and again, and back and forth.
+        let edit = if round % 3 == 2 { Edit::Unfollow { queue, jid } } else { Edit::Follow { queue, jid } };
+        world.fact(Fact::Edit(edit)).await;
+        if round % 1_000 == 0 {
+            within("a manager is served", world.create_queue(&format!("queue{round}"))).await.unwrap().unwrap();
+        }
+        while effects.try_recv().is_ok() {}
+    }
+    let follow = |who: &str| Fact::Edit(Edit::Follow { queue: name("law"), jid: jid(who) });
+    let settled = world.commits.load(Ordering::SeqCst);
+    for _ in 0..1_000 {
+        world.fact(follow("visitor@example.org")).await;
+    }
+    within("a manager is served", world.create_queue("last")).await.unwrap().unwrap();
+    assert!(settled > before);
+    assert!(world.commits.load(Ordering::SeqCst) - settled < 1_000, "who follows already needs nothing stored");
+}
+
+#[tokio::test]
+async fn who_asks_to_follow_what_is_not_there_is_told_so() {
+    let mut world = World::new().await;
+    world.allow_all();
+    let (outbox, mut effects) = mpsc::channel(16);
+    world.fact(Fact::LinkUp(outbox)).await;
+    world.fact(Fact::Edit(Edit::Follow { queue: name("nowhere"), jid: jid("visitor@example.org") })).await;
+    let denied = async {
+        loop {
+            if let Effect::Deny { from, to } = effects.recv().await.unwrap() {
+                break (from, to);
+            }
+        }
+    };
+    assert_eq!(within("they are told", denied).await, (name("nowhere"), jid("visitor@example.org")));
 }

@@ -240,7 +240,7 @@ async fn from_login_to_logout_on_one_connection() {
             text(client.send_request(request(method, path, cookie, body.to_owned())).await.unwrap()).await
         };
         assert_eq!(ask("GET", "/healthz", "", "").await, r#"200 {"alive":true}"#);
-        let not_ready = r#"503 {"ready":false,"reasons":["link-down: not connected yet"]}"#;
+        let not_ready = r#"503 {"ready":false,"reasons":["link-down"]}"#;
         assert_eq!(ask("GET", "/readyz", "", "").await, not_ready);
         assert!(ask("GET", QUEUES, "", "").await.starts_with("401 "));
         let cookie = world.log_in().await;
@@ -347,8 +347,8 @@ async fn a_stop_does_not_wait_for_ever() {
             let before = Instant::now();
             world.stop.cancel();
             world.ended.await.unwrap().unwrap();
-            assert!(before.elapsed() >= Duration::from_secs(5), "{:?}", before.elapsed());
-            assert!(before.elapsed() < Duration::from_secs(6), "{:?}", before.elapsed());
+            assert!(before.elapsed() >= Duration::from_secs(3), "{:?}", before.elapsed());
+            assert!(before.elapsed() < Duration::from_secs(4), "{:?}", before.elapsed());
         };
         let (answer, ()) = tokio::join!(answer, stopped);
         assert!(answer.is_err());

@@ -19,6 +19,10 @@ fn is_down(fact: &str) -> bool {
     fact.starts_with("down: ")
 }
 
+/// How somebody is asked to show their presence.
+const ASK: &str =
+    "subscribe May rosterd see whether you are available? The queues that you staff are open when you are.";
+
 /// A link that is up and swept.
 async fn up(change: impl FnOnce(&mut Settings)) -> (ComponentServer, Connection, World) {
     let server = ComponentServer::start();
@@ -28,7 +32,7 @@ async fn up(change: impl FnOnce(&mut Settings)) -> (ComponentServer, Connection,
     let mut connection = server.accept().await;
     assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
     world.swept().await;
-    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "subscribe", "who stays silent is asked");
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, ASK, "who stays silent is asked");
     (server, connection, world)
 }
 
@@ -130,9 +134,13 @@ async fn after_a_drop_everything_is_unknown_and_asked_again() {
 
     let mut connection = server.accept().await;
     assert_eq!(world.fact(|_| true).await, "up");
-    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    // What was asked just before may not have arrived, so it is asked again.
+    let asked =
+        [connection.presence(WATCHER, "ann@localhost").await, connection.presence(WATCHER, "ann@localhost").await];
+    assert!(asked.contains(&ASK.to_owned()) && asked.contains(&"probe".to_owned()), "{asked:?}");
     world.swept().await;
-    // bob follows still, and is told what is true now.
+    // bob follows still, and is told what is true now; also that he may, for the same reason.
+    assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
     assert_eq!(connection.presence(LAW, BOB).await, "unavailable The one operator takes no work now");
 }
 
@@ -240,8 +248,16 @@ async fn requests_are_answered() {
         let error = answer.get_child("error", answer.ns().as_str()).unwrap();
         assert!(error.has_child(condition, "urn:ietf:params:xml:ns:xmpp-stanzas"), "{error:?}");
     }
-    // Neither messages nor answers are answered.
-    connection.send_raw(format!("<message from='{BOB}/phone' to='{LAW}'><body>hi</body></message>")).await;
+    // Nobody reads messages, and who writes one is told so.
+    connection.send_raw(format!("<message from='{BOB}/phone' to='{LAW}' id='0'><body>hi</body></message>")).await;
+    let bounced = connection.next_stanza().await;
+    assert_eq!((bounced.name(), bounced.attr("type"), bounced.attr("id")), ("message", Some("error"), Some("0")));
+    assert_eq!((bounced.attr("from"), bounced.attr("to")), (Some(LAW), Some(&*format!("{BOB}/phone"))));
+    let error = bounced.get_child("error", bounced.ns().as_str()).unwrap();
+    assert!(error.has_child("service-unavailable", "urn:ietf:params:xml:ns:xmpp-stanzas"), "{error:?}");
+    // Answers are not answered, nor are errors and what no person wrote.
+    connection.send_raw(format!("<message from='{BOB}/phone' to='{LAW}' type='error'><body>hi</body></message>")).await;
+    connection.send_raw(format!("<message from='{BOB}/phone' to='{LAW}'><composing xmlns='x'/></message>")).await;
     connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='1' type='error'/>")).await;
     connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='2' type='result'/>")).await;
     connection.send_raw(format!("<iq from='{BOB}/phone' to='{LAW}' id='3' type='get'><a xmlns='b'/></iq>")).await;
@@ -347,7 +363,7 @@ async fn a_stop_closes_every_queue_and_then_the_stream() {
     let begun = tokio::time::Instant::now();
     soon("the engine", world.engine.close()).await;
     world.stop.cancel();
-    assert_eq!(connection.presence(LAW, BOB).await, "unavailable No operator is enabled");
+    assert_eq!(connection.presence(LAW, BOB).await, "unavailable Closed");
     assert!(matches!(connection.next().await, Said::Footer));
     connection.send_raw("</stream:stream>").await;
     world.ended().await;

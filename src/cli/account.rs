@@ -60,7 +60,8 @@ impl Account {
             }
             Self::List => (Command::Accounts, String::new()),
         };
-        match daemon::ask(settings, command)? {
+        let hint = |failure: Failure| failure.hint_when("would be removed too", "say --force to remove them");
+        match daemon::ask(settings, command).map_err(hint)? {
             Reply::Accounts(names) => names.iter().for_each(say),
             Reply::Done => say(told),
             Reply::Status(_) | Reply::Ready(_) => return Err(daemon::strange_reply()),

@@ -3,6 +3,7 @@
 use std::{
     io::{self, BufReader},
     path::Path,
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
@@ -25,6 +26,9 @@ use crate::{
     store::dump,
 };
 
+/// How long the daemon may take to answer a command.
+const ANSWER_MOST: Duration = Duration::from_secs(10);
+
 /// Does `command` through the daemon, or in its store when it does not run.
 pub(super) fn ask(settings: &Settings, command: Command) -> Result<Reply, Failure> {
     runtime()?.block_on(async {
@@ -42,7 +46,8 @@ pub(super) fn ask_running(settings: &Settings, command: &Command) -> Result<Repl
     runtime()?.block_on(async {
         let socket = &settings.admin.socket;
         let stream = connect(socket).await?.ok_or_else(|| {
-            let what = anyhow!("rosterd does not run: nobody answers on {}", socket.display());
+            let what =
+                anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
             Failure::new(Code::Unavailable, what)
         })?;
         ask_daemon(stream, command).await
@@ -62,7 +67,10 @@ pub(super) async fn connect(socket: &Path) -> Result<Option<UnixStream>, Failure
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => Ok(None),
         Err(error) => {
             let code = if error.kind() == io::ErrorKind::PermissionDenied { Code::Permission } else { Code::Failed };
-            let what = format!("could not talk to rosterd on {}", socket.display());
+            let what = format!(
+                "could not talk to rosterd on {}: root and the user that rosterd runs as may",
+                socket.display()
+            );
             Err(Failure::new(code, anyhow::Error::new(error).context(what)))
         }
     }
@@ -92,6 +100,14 @@ pub(super) fn strange_reply() -> Failure {
 }
 
 async fn ask_daemon(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
+    let late = |_| {
+        let what = anyhow!("the daemon is there, but did not answer within {ANSWER_MOST:?}");
+        Failure::new(Code::Unavailable, what)
+    };
+    tokio::time::timeout(ANSWER_MOST, ask_patiently(stream, command)).await.map_err(late)?
+}
+
+async fn ask_patiently(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
     let command = serde_json::to_vec(command).context("could not write the command down")?;
     let answer = send(stream, Method::POST, "/command", command.into()).await?;
     let reply = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();

@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::{config::Problems, store::StoreError};
+use crate::{app::NotYours, config::Problems, http::ServeError, store::StoreError};
 
 /// What the help says of them; a test compares it with [`Code`].
 pub(super) const HELP: &str = "Exit codes:
@@ -48,6 +48,16 @@ impl Failure {
         Self { code, error: error.into() }
     }
 
+    /// Adds what to do, where the failure says `this`.
+    #[must_use]
+    pub(super) fn hint_when(self, this: &str, what_to_do: &str) -> Self {
+        if !self.to_string().contains(this) {
+            return self;
+        }
+        let error = anyhow::anyhow!("{:#}: {what_to_do}", self.error);
+        Self { error, ..self }
+    }
+
     /// What the process ends with.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -69,6 +79,12 @@ impl From<Problems> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
+        if error.is::<Problems>() || matches!(error.downcast_ref(), Some(ServeError::Tls(_))) {
+            return Self::new(Code::Config, error);
+        }
+        if error.is::<NotYours>() {
+            return Self::new(Code::Permission, error);
+        }
         let store = error.chain().find_map(|cause| {
             let shared = cause.downcast_ref::<std::sync::Arc<StoreError>>().map(|store| &**store);
             cause.downcast_ref::<StoreError>().or(shared)
@@ -89,6 +105,7 @@ fn code_of(error: &StoreError) -> Code {
         StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => Code::Permission,
         StoreError::Foreign { .. }
         | StoreError::Damaged { .. }
+        | StoreError::Short { .. }
         | StoreError::Full { .. }
         | StoreError::Failed { .. }
         | StoreError::Io { .. }

@@ -42,8 +42,8 @@ const TLS_KEY: Key = Key {
 const PRESENCE_CAP: Key = Key {
     path: "http.presence_cap",
     value: Given::Default("true"),
-    doc: "Publish a queue's `chat` as `available` under /presence: many pages know no other word for open. The \
-          authenticated API always shows the true word.",
+    doc: "Publish `chat` as `available` under /presence: many pages know no other word for open. The authenticated API \
+          always shows the true word.",
 };
 const PRESENCE_OF_USERS: Key = Key {
     path: "http.presence_of_users",

@@ -1,5 +1,7 @@
 //! `[log]`: what is logged, and how.
 
+use tracing_subscriber::filter::LevelFilter;
+
 use super::reader::{self, Given, Key, Reader};
 
 /// `[log]`.
@@ -34,8 +36,10 @@ impl Log {
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let level = keys.take(&LEVEL, |value| {
             let level = reader::text(value)?;
+            // A word alone would also be taken for the name of a module.
+            let is_level = |word: &str| word.contains('=') || word.trim().parse::<LevelFilter>().is_ok();
             match tracing_subscriber::EnvFilter::try_new(&level) {
-                Ok(_) if !level.is_empty() => Ok(level),
+                Ok(_) if level.split(',').all(is_level) => Ok(level),
                 _ => Err(format!("{level:?} is not a level: error, warn, info, debug or trace")),
             }
         });

@@ -102,12 +102,13 @@ pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
     let in_environment = environment.collect().is_ok_and(|found| !found.is_empty());
     let required = path.is_some() || !in_environment;
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    if required && let Err(error) = std::fs::metadata(path) {
-        let what = format!(
-            "could not read {}: {error}. Name another file with --config FILE, or make this one: \
-             the example with every key is config/rosterd.toml",
-            path.display()
-        );
+    if required && let Err(error) = std::fs::read(path) {
+        let what_to_do = if error.kind() == std::io::ErrorKind::PermissionDenied {
+            "Do this as root, or as the user that rosterd runs as"
+        } else {
+            "Name another file with --config FILE, or make this one: `rosterd check-config --example` prints one"
+        };
+        let what = format!("could not read {}: {error}. {what_to_do}", path.display());
         return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
     }
     let file = File::from(path).format(FileFormat::Toml).required(required);
@@ -226,8 +227,13 @@ mod tests {
             |line: &String| ["secret_file", "tls_cert", "tls_key"].iter().any(|key| line.starts_with(key));
         let lines: Vec<_> = text.lines().map(uncomment).filter(|line| !is_optional(line)).collect();
         let uncommented = lines.join("\n");
-        let all_set = parse(&uncommented).unwrap();
-        let none_set = parse(&text).unwrap();
+        insta::assert_snapshot!(problems(&text), @r#"
+        1 problem in the configuration
+          xmpp.secret: is still the one of the example
+        "#);
+        let with_secret = |text: &str| text.replace("\"change me\"", "\"s3cr3t\"");
+        let all_set = parse(&with_secret(&uncommented)).unwrap();
+        let none_set = parse(&with_secret(&text)).unwrap();
         assert_eq!(format!("{all_set:?}"), format!("{none_set:?}"));
     }
 
@@ -281,11 +287,13 @@ mod tests {
             precedence = ["chat", "online"]
             merge = "best"
             [log]
-            level = "loud,=?"
+            level = "loud"
             format = "xml"
+            [https]
         "#;
         insta::assert_snapshot!(problems(text), @r#"
-        21 problems in the configuration
+        22 problems in the configuration
+          [https]: there is no such section
           availability.merge: is "best", where one of these is wanted: most-available, highest-priority, least-available
           availability.precedence: "online" is not a show
           http.lisen: there is no such key, did you mean http.listen?

@@ -39,7 +39,12 @@ impl Reader {
         let mut reader = Self { set: BTreeMap::new(), problems: Vec::new() };
         for (section, value) in set {
             let origin = value.origin().map(str::to_owned);
+            let is_known = super::keys().any(|key| key.path.split('.').next() == Some(&section));
             if let ValueKind::Table(keys) = value.kind {
+                if keys.is_empty() && !is_known {
+                    let what = "there is no such section".to_owned();
+                    reader.problems.push(Problem { key: format!("[{section}]"), origin, what });
+                }
                 let keys = keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value));
                 reader.set.extend(keys);
             } else {

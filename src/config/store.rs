@@ -21,7 +21,7 @@ const PATH: Key = Key {
 const MIN_FREE: Key = Key {
     path: "store.min_free",
     value: Given::Default("\"64MiB\""),
-    doc: "How much of its disk is to stay free: below this nothing is stored any more, and rosterd stops.",
+    doc: "How much of its disk is to stay free: below this, changes are refused until there is room. 16 MiB are needed to open the store again.",
 };
 
 pub(super) const KEYS: &[Key] = &[PATH, MIN_FREE];

@@ -161,7 +161,7 @@ fn domain(value: ::config::Value) -> Result<String, String> {
     let domain = reader::text(value)?;
     match jid::DomainPart::new(&domain) {
         Ok(prepared) if !domain.contains(['@', '/', ' ', ':']) => Ok(prepared.as_str().to_owned()),
-        _ => Err(format!("{domain:?} is not a domain, such as \"queues.example.org\"")),
+        _ => Err(format!("{domain:?} is not a domain, such as \"example.org\"")),
     }
 }
 
@@ -170,7 +170,10 @@ fn read_secret(keys: &mut Reader) -> Option<Secret> {
     let neither = !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE);
     // What was set must not be shown.
     let wanted = |_| "has to be a text in quotes that is not empty".to_owned();
-    let secret = keys.take(&SECRET, |value| reader::text(value).map(Secret::new).map_err(wanted));
+    let secret = keys.take(&SECRET, |value| match reader::text(value).map_err(wanted)? {
+        example if example == "change me" => Err("is still the one of the example".to_owned()),
+        secret => Ok(Secret::new(secret)),
+    });
     let from_file = keys.take(&SECRET_FILE, |value| reader::path(value).and_then(|path| read_secret_file(&path)));
     if both {
         keys.problem(&SECRET, "is set together with xmpp.secret_file: set only one of them");

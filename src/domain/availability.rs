@@ -13,6 +13,10 @@ pub enum Reason {
     Unknown,
     /// Not heard since the link came up, though asked: offline, or has not approved our subscription.
     Silent,
+    /// Asked to let us see their presence, and has not said yes.
+    NotApproved,
+    /// Does not let us see their presence (any more).
+    Refused,
     /// Their server says that no resource is online.
     Offline,
     /// A resource that did not answer does not count.
@@ -39,6 +43,8 @@ impl Reason {
             Self::LinkDown => "link-down",
             Self::Unknown => "unknown",
             Self::Silent => "silent",
+            Self::NotApproved => "not-approved",
+            Self::Refused => "refused",
             Self::Offline => "offline",
             Self::Stale => "stale",
             Self::NegativePriority => "negative-priority",
@@ -65,16 +71,23 @@ pub struct Published {
     pub ready: u32,
     /// How many operators are enabled.
     pub enabled: u32,
+    /// The queue is not there, or rosterd is not: nothing is said of its operators.
+    pub closed: bool,
 }
 
 impl Published {
     /// What is told when nobody is there to tell the truth: before a stop, or of a queue that is gone.
-    pub const CLOSED: Self = Self { show: Show::Unavailable, ready: 0, enabled: 0 };
+    pub const CLOSED: Self = Self { show: Show::Unavailable, ready: 0, enabled: 0, closed: true };
+    /// What a queue without operators publishes.
+    pub const EMPTY: Self = Self { closed: false, ..Self::CLOSED };
 }
 
 /// The status sentence.
 impl fmt::Display for Published {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.closed {
+            return f.write_str("Closed");
+        }
         match (self.enabled, self.ready) {
             (0, _) => f.write_str("No operator is enabled"),
             (1, 1) => f.write_str("The one operator takes work now"),
@@ -114,7 +127,7 @@ impl Counts {
             Some(show) => note(Reason::Show(show)),
         }
         let ready = Show::ALL.into_iter().filter(|show| show.takes_work()).map(|show| self.0[show.index()]).sum();
-        Published { show: best.unwrap_or(Show::Unavailable), ready, enabled: self.enabled() }
+        Published { show: best.unwrap_or(Show::Unavailable), ready, enabled: self.enabled(), closed: false }
     }
 }
 

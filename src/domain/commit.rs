@@ -2,7 +2,7 @@
 
 use super::{
     Account, BareJid, Desk, Event, Key, Operator, Queue, QueueId, Record, Show, Subscriber, User, UserId, Write,
-    desk::{AccountState, Person, QueueState, Staffs},
+    desk::{AccountState, Person, QueueState, Staffs, Standing},
     presence::Presence,
 };
 
@@ -84,7 +84,7 @@ impl Desk {
         if let Some(person) = self.people.get_mut(&id) {
             person.set(user);
             if moved {
-                person.asked = 0;
+                (person.asked, person.standing) = (0, Standing::Unknown);
             }
         }
         self.index_user(id);
@@ -169,7 +169,7 @@ impl Desk {
         if !person.is_assigned() {
             person.presence.forget();
             person.show = Show::Unavailable;
-            person.asked = 0;
+            (person.asked, person.standing) = (0, Standing::Unknown);
             self.outbox.leave(person.jid.clone());
         }
     }

@@ -88,6 +88,22 @@ pub(super) struct Person {
     pub(super) reprobed: bool,
     /// They stand among the [`Leases`].
     pub(super) leased: bool,
+    /// Whether they let us see their presence, as far as this link has told.
+    pub(super) standing: Standing,
+}
+
+/// Whether somebody lets us see their presence, as far as a link has told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Standing {
+    /// It has not.
+    #[default]
+    Unknown,
+    /// They were asked, and have not said yes.
+    Asked,
+    /// They do.
+    Approved,
+    /// They do not.
+    Refused,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -132,6 +148,7 @@ impl Person {
             show: Show::Unavailable,
             reprobed: false,
             leased: false,
+            standing: Standing::Unknown,
         };
         person.set(user);
         person
@@ -159,7 +176,7 @@ impl QueueState {
             queue,
             operators: BTreeSet::new(),
             counts: Counts::default(),
-            published: Published::CLOSED,
+            published: Published::EMPTY,
             subscribers: BTreeMap::new(),
         }
     }
@@ -208,7 +225,7 @@ impl Desk {
         match input {
             Input::LinkUp => self.link_up(now, &mut events),
             Input::LinkDown { why } => {
-                self.link_down(&mut events);
+                self.link_down(now, &mut events);
                 self.link_trouble = Some(why);
             }
             Input::Seen { user, resource, seen } => match self.staffing(&user) {
@@ -233,6 +250,7 @@ impl Desk {
             Input::Approved { user } => {
                 // ejabberd sends no presence along when the subscription was there before.
                 if let Some(id) = self.staffing(&user) {
+                    self.stands(id, Standing::Approved);
                     self.outbox.probe(id);
                 }
             }
@@ -248,7 +266,7 @@ impl Desk {
             }
             Input::Knocked { from } => {
                 let watcher = self.policy.watcher.clone();
-                self.outbox.deny(watcher, from);
+                self.deny(watcher, from);
             }
             Input::Probed { queue, from } => self.probed(queue, from),
             Input::SweepAnswered => self.sweep.answered(now + self.policy.sweep_quiet),
@@ -258,9 +276,16 @@ impl Desk {
         events
     }
 
+    pub(super) fn stands(&mut self, id: UserId, standing: Standing) {
+        if let Some(person) = self.people.get_mut(&id) {
+            person.standing = standing;
+        }
+    }
+
     fn heard(&mut self, id: UserId) {
         if let Some(person) = self.people.get_mut(&id) {
             person.reprobed = false;
+            person.standing = Standing::Approved;
         }
         self.lease(id);
     }
@@ -293,6 +318,7 @@ impl Desk {
     /// During the sweep this answers a probe, and says that our request was never approved. Prosody 0.12 forgets a request
     /// that still waits when it answers so: they are asked again after the sweep.
     fn refused(&mut self, id: UserId, events: &mut Vec<Event>) {
+        self.stands(id, Standing::Refused);
         if !matches!(self.link(), LinkPhase::Sweeping { .. }) {
             self.observe(id, |presence| presence.lose(None), events);
             return;
@@ -312,7 +338,7 @@ impl Desk {
         for person in self.people.values_mut() {
             person.presence.forget();
             person.show = Show::Unavailable;
-            (person.reprobed, person.leased) = (false, false);
+            (person.reprobed, person.leased, person.standing) = (false, false, Standing::Unknown);
             for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
                 let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
                 state.counts.add(Show::Unavailable);

@@ -56,6 +56,8 @@ pub enum Edit {
     OpenSession {
         /// Whose session.
         account: AccountId,
+        /// The hash that the password was checked against: it has to be the one that holds.
+        password_hash: Box<str>,
         /// What its token hashes to.
         token: TokenHash,
         /// Now.
@@ -191,6 +193,8 @@ pub enum Outcome {
 pub enum Refusal {
     /// No such account.
     NoAccount,
+    /// The account has another password by now.
+    PasswordChanged,
     /// No such queue, or another account's.
     NoQueue,
     /// No such user, or another account's.
@@ -224,6 +228,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAccount => f.write_str("there is no such account"),
+            Self::PasswordChanged => f.write_str("the password has been changed meanwhile"),
             Self::NoQueue => f.write_str("there is no such queue"),
             Self::NoUser => f.write_str("there is no such user"),
             Self::NotAssigned => f.write_str("the user is not assigned to the queue"),

@@ -83,5 +83,7 @@ pub enum Event {
         asked: usize,
         /// How many of them were heard.
         heard: usize,
+        /// `false`: the server did not answer the ping that followed the last probe.
+        in_time: bool,
     },
 }

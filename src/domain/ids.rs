@@ -96,14 +96,22 @@ impl Name {
             return Err(NameError::TooLong { most });
         }
         let illegal = |c: &char| c.is_whitespace() || c.is_control() || "\"&'/:<>@\\".contains(*c);
-        if let Some(c) = text.chars().find(illegal) {
-            return Err(NameError::Illegal(c));
+        let prepare = |text: &str| {
+            if let Some(c) = text.chars().find(illegal) {
+                return Err(NameError::Illegal(c));
+            }
+            let prepared = jid::NodePart::new(text).map_err(|_| NameError::NotALocalpart)?;
+            Ok(prepared.as_str().to_owned())
+        };
+        let prepared = prepare(text)?;
+        // What becomes something else again when it is prepared again is another name for every server on the way.
+        if prepare(&prepared)? != prepared {
+            return Err(NameError::NotALocalpart);
         }
-        let prepared = jid::NodePart::new(text).map_err(|_| NameError::NotALocalpart)?;
-        if prepared.as_str().chars().count() > most {
+        if prepared.chars().count() > most {
             return Err(NameError::TooLong { most });
         }
-        Ok(Self(prepared.as_str().into()))
+        Ok(Self(prepared.into()))
     }
 
     /// The text.
@@ -139,6 +147,10 @@ impl BareJid {
         }
         if parsed.node().is_none() {
             return Err(format!("{text:?} has no part before an `@`"));
+        }
+        // What becomes something else again when it is prepared again is another address for every server on the way.
+        if jid::Jid::new(parsed.as_str()).map_or(true, |again| again != parsed) {
+            return Err(format!("{text:?} is an XMPP address that servers write in different ways"));
         }
         Ok(Self(parsed.as_str().into()))
     }
@@ -197,6 +209,10 @@ mod tests {
             assert_eq!(check(&format!("a{c}")), Err(format!("the name contains {c:?}, which is not allowed")));
         }
         assert!(check("a\u{0}").is_err());
+        // Each of these becomes one thing when it is prepared once, and another when it is prepared again.
+        for unstable in ["\u{1d2c}nn", "\u{3f9}igma", "a\u{ff3c}b", "a\u{fe68}b", "s\u{1d40}affing"] {
+            assert!(check(unstable).is_err(), "{unstable}");
+        }
     }
 
     #[test]
@@ -206,6 +222,7 @@ mod tests {
         assert!(check("example.org").unwrap_err().contains("no part before"));
         assert!(check("ann@example.org/desk").unwrap_err().contains("has a resource"));
         assert!(check("@").is_err());
+        assert!(check("\u{1d2c}nn@example.org").unwrap_err().contains("different ways"));
         let jid = BareJid::parse("ann@example.org").unwrap();
         assert_eq!((jid.localpart(), jid.domain()), ("ann", "example.org"));
     }

@@ -34,6 +34,7 @@ pub use effect::{Effect, Event};
 pub use ids::{AccountId, BareJid, Name, QueueId, UserId};
 pub use input::{Input, Seen};
 pub use operator::Operator;
+pub use outgoing::ARRIVES_WITHIN;
 pub use plan::{Change, Claim, Claims, Plan};
 pub use queue::{Queue, Subscriber};
 pub use record::{Key, Record, Write};

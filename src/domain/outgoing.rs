@@ -1,10 +1,11 @@
 //! What is still to be sent: computed from what everybody should have been told and what they were told, and taken out
-//! as fast as the link takes it. Nothing here grows without a bound that something else sets.
+//! as fast as the link takes it. Nothing here grows without a bound that something else sets, and no kind of work keeps
+//! another one from its turn.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     ops::Bound::{Excluded, Unbounded},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, UserId};
@@ -13,6 +14,20 @@ use super::{BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, U
 const DENIALS_MOST: usize = 1_024;
 /// The most strangers that are told on one link that we do not follow them.
 const SHOOED_MOST: usize = 10_000;
+
+/// The most stanzas that are remembered for the case that the link dies under them.
+const SENT_MOST: usize = 10_000;
+/// How long a link has to live on after a stanza until that has arrived for sure: longer than it takes to find it dead.
+pub const ARRIVES_WITHIN: Duration = Duration::from_mins(2);
+
+/// Something that is said once, and has to be said again when it was lost with its link.
+#[derive(Debug)]
+enum Once {
+    Ask(UserId),
+    Leave(BareJid),
+    Approve(QueueId, BareJid),
+    Farewell(Name, BareJid),
+}
 
 /// What one follower of a queue was told.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +52,9 @@ struct Pass {
 pub(super) struct Outbox {
     /// Everything closes: nobody is asked anything any more.
     pub(super) closing: bool,
+    /// Whose turn it is, where several kinds of work wait.
+    turn: u8,
+    sent: VecDeque<(Instant, Once)>,
     denials: VecDeque<(Name, BareJid)>,
     /// Those who followed a queue that went. Bounded by the followers there were.
     farewells: BTreeSet<(Name, BareJid)>,
@@ -47,6 +65,8 @@ pub(super) struct Outbox {
     leaves: BTreeSet<BareJid>,
     asks: BTreeSet<UserId>,
     probes: BTreeSet<UserId>,
+    /// Strangers who are to be told that we do not follow them, and all that were told on this link.
+    shoos: VecDeque<BareJid>,
     shooed: HashSet<BareJid>,
 }
 
@@ -100,16 +120,44 @@ impl Outbox {
     /// Somebody whom we do not follow shows us their presence: tell them once that they need not.
     pub(super) fn shoo(&mut self, stranger: BareJid) {
         if self.shooed.len() < SHOOED_MOST && self.shooed.insert(stranger.clone()) {
-            self.leaves.insert(stranger);
+            self.shoos.push_back(stranger);
         }
     }
 
     pub(super) fn has_paced_work(&self) -> bool {
-        !(self.leaves.is_empty() && self.asks.is_empty() && self.probes.is_empty())
+        !(self.leaves.is_empty() && self.asks.is_empty() && self.probes.is_empty() && self.shoos.is_empty())
     }
 
-    pub(super) fn next_leave(&mut self) -> Option<BareJid> {
-        self.leaves.pop_first()
+    pub(super) fn next_leave(&mut self, now: Instant) -> Option<BareJid> {
+        let user = self.leaves.pop_first()?;
+        self.remember(Once::Leave(user.clone()), now);
+        Some(user)
+    }
+
+    pub(super) fn next_shoo(&mut self) -> Option<BareJid> {
+        self.shoos.pop_front()
+    }
+
+    pub(super) fn asked(&mut self, id: UserId, now: Instant) {
+        self.remember(Once::Ask(id), now);
+    }
+
+    fn remember(&mut self, once: Once, now: Instant) {
+        let has_arrived = |sent: &(Instant, Once)| now.saturating_duration_since(sent.0) >= ARRIVES_WITHIN;
+        while self.sent.len() >= SENT_MOST || self.sent.front().is_some_and(has_arrived) {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((now, once));
+    }
+
+    /// 0, 1, 2, 0, ...
+    pub(super) fn take_turn(&mut self) -> u8 {
+        self.turn = (self.turn + 1) % 3;
+        self.turn
+    }
+
+    pub(super) fn forget_asks(&mut self) {
+        self.asks.clear();
     }
 
     pub(super) fn next_ask(&mut self) -> Option<UserId> {
@@ -126,6 +174,7 @@ impl Outbox {
         self.retells.clear();
         self.passes.clear();
         self.probes.clear();
+        self.shoos.clear();
         self.shooed.clear();
     }
 }
@@ -141,37 +190,78 @@ impl Desk {
         effects
     }
 
-    /// Whether [`Desk::outgoing`] would give something at once.
-    #[must_use]
-    pub fn has_outgoing(&self, now: Instant) -> bool {
-        let phase = self.link();
-        let may_tell = phase == LinkPhase::Up || self.outbox.closing;
-        let tells = !(self.outbox.greets.is_empty() && self.outbox.retells.is_empty());
-        let owes = !(self.outbox.denials.is_empty() && self.outbox.farewells.is_empty());
-        phase != LinkPhase::Down && (owes || (may_tell && tells) || self.is_pace_due(now))
-    }
-
     fn next_effect(&mut self, now: Instant) -> Option<Effect> {
-        let phase = self.link();
-        if phase == LinkPhase::Down {
+        if self.link() == LinkPhase::Down {
             return None;
         }
+        match self.outbox.take_turn() {
+            0 => self.next_parting(now).or_else(|| self.next_told(now)).or_else(|| self.next_paced(now)),
+            1 => self.next_told(now).or_else(|| self.next_paced(now)).or_else(|| self.next_parting(now)),
+            _ => self.next_paced(now).or_else(|| self.next_parting(now)).or_else(|| self.next_told(now)),
+        }
+    }
+
+    /// What ends something: refusals, and farewells of queues that went.
+    fn next_parting(&mut self, now: Instant) -> Option<Effect> {
         if let Some((from, to)) = self.outbox.denials.pop_front() {
             return Some(Effect::Deny { from, to });
         }
-        if let Some((queue, to)) = self.outbox.farewells.pop_first() {
-            self.outbox.denials.push_front((queue.clone(), to.clone()));
-            return Some(Effect::Tell { queue, to, published: Published::CLOSED });
-        }
-        if phase == LinkPhase::Up || self.outbox.closing {
-            if let Some(effect) = self.next_greet() {
-                return Some(effect);
+        let (queue, to) = self.outbox.farewells.pop_first()?;
+        self.outbox.denials.push_front((queue.clone(), to.clone()));
+        self.outbox.remember(Once::Farewell(queue.clone(), to.clone()), now);
+        Some(Effect::Tell { queue, to, published: Published::CLOSED })
+    }
+
+    /// What followers are told: nothing before everybody was heard, unless it is that everything closes.
+    fn next_told(&mut self, now: Instant) -> Option<Effect> {
+        let may_tell = self.link() == LinkPhase::Up || self.outbox.closing;
+        may_tell.then(|| self.next_greet(now).or_else(|| self.next_tell()))?
+    }
+
+    /// What was said shortly before the link died may not have arrived.
+    pub(super) fn say_again(&mut self, now: Instant) {
+        for (said, once) in std::mem::take(&mut self.outbox.sent) {
+            if now.saturating_duration_since(said) >= ARRIVES_WITHIN {
+                continue;
             }
-            if let Some(effect) = self.next_tell() {
-                return Some(effect);
+            match once {
+                Once::Ask(id) if self.people.get(&id).is_some_and(|person| person.is_assigned()) => self.ask(id),
+                Once::Ask(_) => {}
+                Once::Leave(user) => {
+                    if self.user_at(&user).is_none_or(|id| !self.people[&id].is_assigned()) {
+                        self.outbox.leave(user);
+                    }
+                }
+                Once::Approve(queue, to) => {
+                    if let Some(state) = self.queues.get_mut(&queue)
+                        && let Some(told) = state.subscribers.get_mut(&to)
+                    {
+                        self.outbox.welcome(told, &state.queue, to);
+                    }
+                }
+                Once::Farewell(queue, to) => {
+                    let is_follower = |state: &super::desk::QueueState| state.subscribers.contains_key(&to);
+                    let state = self.queue_named(&queue).and_then(|queue| self.queues.get(&queue.id));
+                    if !state.is_some_and(is_follower) {
+                        self.outbox.farewell(queue, to);
+                    }
+                }
             }
         }
-        self.next_paced(now)
+    }
+
+    /// Greets somebody who asks to follow a queue that they follow already: there is nothing to store.
+    pub fn greet_again(&mut self, queue: &Name, jid: &BareJid) -> bool {
+        let id = self.queue_named(queue).map(|queue| queue.id);
+        let Some(state) = id.and_then(|id| self.queues.get_mut(&id)) else { return false };
+        let Some(told) = state.subscribers.get_mut(jid) else { return false };
+        self.outbox.welcome(told, &state.queue, jid.clone());
+        true
+    }
+
+    /// Tells somebody that they do not follow this JID of ours.
+    pub fn deny(&mut self, from: Name, to: BareJid) {
+        self.outbox.deny(from, to);
     }
 
     /// What followers of a queue should know.
@@ -179,7 +269,7 @@ impl Desk {
         if self.outbox.closing { Published::CLOSED } else { self.queues[&queue].published }
     }
 
-    fn next_greet(&mut self) -> Option<Effect> {
+    fn next_greet(&mut self, now: Instant) -> Option<Effect> {
         while let Some((id, to)) = self.outbox.greets.pop_front() {
             if !self.queues.contains_key(&id) {
                 continue;
@@ -191,6 +281,7 @@ impl Desk {
             let Some(told) = state.subscribers.get_mut(&to) else { continue };
             if std::mem::take(&mut told.approve) {
                 self.outbox.greets.push_front((id, to.clone()));
+                self.outbox.remember(Once::Approve(id, to.clone()), now);
                 return Some(Effect::Approve { queue, to });
             }
             *told = Told { link, published: Some(published), approve: false, waiting: false };
@@ -199,21 +290,15 @@ impl Desk {
         None
     }
 
-    /// The next follower who was told something else than what is true, queue by queue.
+    /// The next follower who was told something else than what is true, one queue after the other in turn.
     fn next_tell(&mut self) -> Option<Effect> {
-        while let Some(&id) = self.outbox.retells.front() {
+        while let Some(id) = self.outbox.retells.pop_front() {
             if let Some(effect) = self.tell_of(id) {
+                self.outbox.retells.push_back(id);
                 return Some(effect);
             }
-            let Some(pass) = self.outbox.passes.get_mut(&id) else {
-                self.outbox.retells.pop_front();
-                continue;
-            };
-            if pass.again && self.queues.contains_key(&id) {
-                *pass = Pass::default();
-            } else {
-                self.outbox.passes.remove(&id);
-                self.outbox.retells.pop_front();
+            if self.outbox.passes.remove(&id).is_some_and(|pass| pass.again) {
+                self.outbox.retell(id);
             }
         }
         None
@@ -262,13 +347,5 @@ impl Desk {
         self.outbox.passes.clear();
         self.outbox.retells.clear();
         self.retell_all();
-    }
-
-    /// Nothing that was taken in so far is owed to anybody: it is how things were before.
-    pub(super) fn owe_nothing(&mut self) {
-        self.outbox = Outbox::default();
-        for state in self.queues.values_mut() {
-            state.subscribers.values_mut().for_each(|told| *told = Told::default());
-        }
     }
 }

@@ -88,7 +88,9 @@ impl Desk {
             Edit::AddAccount { name, password_hash } => self.plan_account(name, password_hash),
             Edit::RemoveAccount { name, with_all } => self.plan_account_removal(&name, with_all),
             Edit::SetPassword { name, password_hash } => self.plan_password(&name, password_hash),
-            Edit::OpenSession { account, token, now } => self.plan_session(account, token, now),
+            Edit::OpenSession { account, password_hash, token, now } => {
+                self.plan_session(account, &password_hash, token, now)
+            }
             Edit::TouchSession { token, now } => Ok(self.plan_touch(token, now)),
             Edit::CloseSession { token } => Ok(Plan {
                 change: vec![Write::Delete(Key::Session(token))],
@@ -152,8 +154,17 @@ impl Desk {
         Ok(Plan { change, claims, outcome: Outcome::Account(account.id) })
     }
 
-    fn plan_session(&self, account: AccountId, token: TokenHash, now: UnixTime) -> Result<Plan, Refusal> {
+    fn plan_session(
+        &self,
+        account: AccountId,
+        password_hash: &str,
+        token: TokenHash,
+        now: UnixTime,
+    ) -> Result<Plan, Refusal> {
         let state = self.accounts.get(&account).ok_or(Refusal::NoAccount)?;
+        if *state.account.password_hash != *password_hash {
+            return Err(Refusal::PasswordChanged);
+        }
         let mut open: Vec<_> = state.sessions.iter().map(|token| &self.sessions[token]).collect();
         open.sort_by_key(|session| std::cmp::Reverse(session.used));
         let expired = open.partition_point(|session| now.since(session.used) < self.policy.session_idle);
@@ -357,6 +368,12 @@ impl Desk {
     fn plan_import(&self, mut records: Vec<Record>) -> Result<Plan, Refusal> {
         if !(self.accounts.is_empty() && self.people.is_empty() && self.queues.is_empty()) {
             return Err(Refusal::StoreNotEmpty);
+        }
+        for record in &mut records {
+            if let Record::NextId(next) = record {
+                // Numbers that were given here are never used again either.
+                *next = self.next_id.max(*next);
+            }
         }
         records.sort_by_cached_key(Record::key);
         let mut seen = BTreeSet::new();

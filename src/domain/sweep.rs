@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{BareJid, Desk, Effect, Event, UserId, desk::Person};
+use super::{
+    BareJid, Desk, Effect, Event, UserId,
+    desk::{Person, Standing},
+};
 
 /// How far the link is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub(super) struct Sweep {
     pub(super) link: u32,
     done: usize,
     total: usize,
+    /// Whether the sweep is next, or what else is paced.
+    turn: bool,
     pace: Pace,
 }
 
@@ -87,7 +92,7 @@ impl Pace {
 
 impl Sweep {
     pub(super) fn new(rate: u32, now: Instant) -> Self {
-        Self { stage: Stage::Down, link: 0, done: 0, total: 0, pace: Pace::new(rate, now) }
+        Self { stage: Stage::Down, link: 0, done: 0, total: 0, turn: false, pace: Pace::new(rate, now) }
     }
 
     pub(super) fn phase(&self) -> LinkPhase {
@@ -123,10 +128,6 @@ impl Desk {
         waits && !self.outbox.closing
     }
 
-    pub(super) fn is_pace_due(&self, now: Instant) -> bool {
-        self.is_pace_work() && self.sweep.pace.free_at() <= now
-    }
-
     /// Why there is no link, where there was a try to make one.
     #[must_use]
     pub fn link_trouble(&self) -> Option<&str> {
@@ -151,16 +152,17 @@ impl Desk {
         if let Stage::Quiet { until } | Stage::Marked { until } = self.sweep.stage
             && until <= now
         {
+            let in_time = matches!(self.sweep.stage, Stage::Quiet { .. });
             self.sweep.stage = Stage::Asking { after: None };
             self.retell_all();
             let heard = self.people.values().filter(|it| it.is_assigned() && it.presence.heard).count();
-            events.push(Event::Swept { asked: self.sweep.total, heard });
+            events.push(Event::Swept { asked: self.sweep.total, heard, in_time });
         }
         events
     }
 
     pub(super) fn link_up(&mut self, now: Instant, events: &mut Vec<Event>) {
-        self.link_down(events);
+        self.link_down(now, events);
         self.link_trouble = None;
         self.sweep.link += 1;
         self.sweep.stage = Stage::Probing { after: None };
@@ -169,12 +171,13 @@ impl Desk {
         self.sweep.pace.since = now;
     }
 
-    pub(super) fn link_down(&mut self, events: &mut Vec<Event>) {
+    pub(super) fn link_down(&mut self, now: Instant, events: &mut Vec<Event>) {
         if self.sweep.stage == Stage::Down {
             return;
         }
         self.sweep.stage = Stage::Down;
         self.outbox.link_down();
+        self.say_again(now);
         self.forget_all(events);
     }
 
@@ -183,13 +186,19 @@ impl Desk {
         if self.outbox.closing || self.sweep.pace.free_at() > now {
             return None;
         }
-        let effect = self.next_of_sets(now).or_else(|| self.next_of_sweep(now))?;
+        self.sweep.turn = !self.sweep.turn;
+        let effect = if self.sweep.turn {
+            self.next_of_sweep(now).or_else(|| self.next_of_sets(now))
+        } else {
+            self.next_of_sets(now).or_else(|| self.next_of_sweep(now))
+        };
+        let effect = effect.or_else(|| self.outbox.next_shoo().map(|user| Effect::Leave { user }))?;
         self.sweep.pace.spend(now);
         Some(effect)
     }
 
     fn next_of_sets(&mut self, now: Instant) -> Option<Effect> {
-        if let Some(user) = self.outbox.next_leave() {
+        if let Some(user) = self.outbox.next_leave(now) {
             return Some(Effect::Leave { user });
         }
         while let Some(id) = self.outbox.next_ask() {
@@ -253,6 +262,10 @@ impl Desk {
         let asked = self.seconds(now);
         let person = self.people.get_mut(&id).filter(|person| person.is_assigned())?;
         person.asked = asked;
+        if person.standing != Standing::Approved {
+            person.standing = Standing::Asked;
+        }
+        self.outbox.asked(id, now);
         Some(Effect::Ask { user: person.jid.clone() })
     }
 }

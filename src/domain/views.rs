@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Account, AccountId, BareJid, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session, Show,
     Subscriber, TokenHash, UnixTime, UserId,
-    desk::{Person, QueueState},
+    desk::{Person, QueueState, Standing},
     lease::Life,
 };
 
@@ -219,6 +219,8 @@ impl Desk {
             (Some(resource), _) => reasons.insert(0, Reason::Show(resource.show)),
             (None, LinkPhase::Down) => reasons.push(Reason::LinkDown),
             (None, LinkPhase::Sweeping { .. }) if !person.presence.heard => reasons.push(Reason::Unknown),
+            (None, LinkPhase::Up) if person.standing == Standing::Refused => reasons.push(Reason::Refused),
+            (None, LinkPhase::Up) if person.standing == Standing::Asked => reasons.push(Reason::NotApproved),
             (None, LinkPhase::Up) if !person.presence.heard => reasons.push(Reason::Silent),
             (None, _) if person.presence.resources().is_empty() => reasons.push(Reason::Offline),
             (None, _) => {}

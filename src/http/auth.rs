@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use super::{Site, libraryh3lp::Failure};
 use crate::{
     config::Secret,
-    domain::{AccountId, Edit, Name, TokenHash, UnixTime},
+    domain::{AccountId, Edit, Name, Refusal, TokenHash, UnixTime},
     engine::EditError,
     password,
 };
@@ -133,15 +133,15 @@ pub(super) enum SessionError {
 
 /// Opens a session, and gives the cookie that holds its token.
 pub(super) async fn open_session(site: &Site, known: &Known) -> Result<HeaderValue, SessionError> {
-    let current = |hash: &str| *hash == *known.hash;
-    if !site.desk.read(|desk| desk.account(known.account).is_some_and(|account| current(&account.password_hash))) {
-        return Err(SessionError::Outdated);
-    }
     let mut bytes = [0; TOKEN_BYTES];
     getrandom::fill(&mut bytes).map_err(SessionError::NoToken)?;
     let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
-    let edit = Edit::OpenSession { account: known.account, token: hashed(&token), now: now() };
-    site.desk.edit(edit).await?;
+    let (account, password_hash) = (known.account, known.hash.clone());
+    let edit = Edit::OpenSession { account, password_hash, token: hashed(&token), now: now() };
+    site.desk.edit(edit).await.map_err(|error| match error {
+        EditError::Refused(Refusal::PasswordChanged | Refusal::NoAccount) => SessionError::Outdated,
+        error @ (EditError::Refused(_) | EditError::Store(_) | EditError::Stopping) => SessionError::Edit(error),
+    })?;
     Ok(cookie(&token, ""))
 }
 

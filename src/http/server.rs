@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the next request on an HTTP/1.1 connection may let wait, its head included: longer than pages wait between polls.
 const HEAD_WAIT: Duration = Duration::from_secs(65);
 /// How long requests in flight may go on once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(3);
 /// The most bytes in a request's head.
 const HEAD_MOST: u16 = 16 * 1_024;
 /// The most header lines in a request.

@@ -201,7 +201,9 @@ impl Rig {
     pub(super) async fn open_session(&self, account: &str, token: &str, ago: u64) {
         let id = self.desk.read(|desk| desk.account_named(&name(account)).map(|account| account.id)).unwrap();
         let now = UnixTime(now().0 - ago);
-        self.edit(Edit::OpenSession { account: id, token: hashed(token), now }).await;
+        let password_hash =
+            self.desk.read(|desk| desk.account(id).map(|account| account.password_hash.clone())).unwrap();
+        self.edit(Edit::OpenSession { account: id, password_hash, token: hashed(token), now }).await;
     }
 
     /// Sends `METHOD /path` with a body and headers.

@@ -129,7 +129,8 @@ impl Folder {
     /// Whether there is room for more.
     pub(super) fn check_room(&self) -> Result<(), StoreError> {
         let free = self.free()?;
-        if free < self.min_free { Err(self.full(free)) } else { Ok(()) }
+        let (path, floor) = (self.state.clone(), self.min_free);
+        if free < floor { Err(StoreError::Short { path, free, floor }) } else { Ok(()) }
     }
 
     /// The error for what can not be read.

@@ -27,7 +27,8 @@ pub trait Store: Send + 'static {
     /// size: one that is broken off by a crash is there as a whole or not at all once the store is opened anew.
     ///
     /// # Errors
-    /// It is not known whether the change is kept: once the store is opened anew, it is there as a whole or not at all. Until then
+    /// [`StoreError::Short`] when nothing was begun, for want of room: everything is as before. After any other error
+    /// it is not known whether the change is kept: once the store is opened anew, it is there as a whole or not at all. Until then
     /// nothing more can be kept: each further commit fails with [`StoreError::Failed`].
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError>;
 }
@@ -69,7 +70,20 @@ pub enum StoreError {
         /// What was found.
         what: String,
     },
-    /// The disk is full, or nearly so.
+    /// The disk is nearly full, so nothing was begun; the next change may be kept, once there is room.
+    #[error(
+        "nothing can be stored while the disk under {path} has only {free} bytes free: {floor} are to stay free \
+         ([store] min_free). Make room"
+    )]
+    Short {
+        /// The state folder.
+        path: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are to stay free.
+        floor: u64,
+    },
+    /// The disk is full.
     #[error(
         "the disk under {path} is full ({free} bytes free, {floor} are kept free): make room and start rosterd again"
     )]

@@ -147,14 +147,12 @@ impl SledStore {
     }
 
     fn commit_large(&mut self, change: &[Write]) -> Result<(), StoreError> {
-        self.folder.check_room()?;
         let path = self.folder.pending();
         dump::write_change(&path, change).map_err(|error| self.folder.unwritten("could not write", &path, error))?;
         self.make(change)
     }
 
     fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
-        self.folder.check_room()?;
         let db = &self.db;
         let counts = guarded(&self.folder, || apply(db, writes, &self.counts, pending))?;
         guarded(&self.folder, || db.flush())?;
@@ -183,6 +181,8 @@ impl Store for SledStore {
         if let Some(cause) = &self.failed {
             return Err(StoreError::Failed { path: self.folder.store(), cause: cause.clone() });
         }
+        // Nothing has begun, so this one alone is refused.
+        self.folder.check_room()?;
         let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
         self.failed = result.as_ref().err().map(in_words);
         result
@@ -487,11 +487,16 @@ mod tests {
     fn nothing_is_written_when_there_is_little_room() {
         let state = filled();
         let mut store = SledStore::open(state.path(), u64::MAX).unwrap();
-        let error = store.commit(&[Write::Put(Record::NextId(5))]).unwrap_err();
-        assert!(matches!(error, StoreError::Full { floor: u64::MAX, .. }), "{error}");
-        let error = store.commit(&[Write::Put(Record::NextId(6))]).unwrap_err();
-        assert!(matches!(error, StoreError::Failed { .. }) && error.to_string().contains("is full"), "{error}");
+        let refused = |store: &mut SledStore| {
+            let error = store.commit(&[Write::Put(Record::NextId(5))]).unwrap_err();
+            assert!(matches!(error, StoreError::Short { floor: u64::MAX, .. }), "{error}");
+        };
+        refused(&mut store);
         assert_eq!(store.load().unwrap(), one_of_each());
+        refused(&mut store);
+        // Once there is room, it goes on.
+        drop(store);
+        SledStore::open(state.path(), 0).unwrap().commit(&[Write::Put(Record::NextId(5))]).unwrap();
     }
 
     #[test]

@@ -24,6 +24,15 @@ pub(super) enum Meaning {
     Request(Request),
     /// An answer to a request of ours.
     Answer(Answer),
+    /// Somebody wrote a message, which nobody reads.
+    Message {
+        /// Who.
+        from: Jid,
+        /// To which address of ours.
+        to: Jid,
+        /// Its id, where it has one.
+        id: Option<String>,
+    },
     /// The server ends the stream, and why (RFC 6120 section 4.9).
     StreamError(StreamError),
     /// It means nothing to us.
@@ -87,7 +96,8 @@ pub(super) fn decode(stanza: &Element, ours: &Ours) -> Meaning {
     match stanza.name() {
         "presence" if !ours.is_ours(&from) => presence(stanza, &from, &to, ours),
         "iq" => iq(stanza, from, to, ours),
-        // Presence of our own, and messages, which nobody here reads.
+        "message" => message(stanza, from, to),
+        // Presence of our own.
         _ => Meaning::Nothing,
     }
 }
@@ -175,6 +185,17 @@ fn seen(stanza: &Element) -> Seen {
 
 fn is_of_stanza(child: &Element) -> bool {
     child.has_ns(ns::COMPONENT) || child.has_ns(ns::JABBER_CLIENT)
+}
+
+/// Nobody here reads messages, so whoever wrote something to somebody is told (RFC 6121 section 8.5.2.1.1); never an error
+/// for an error, nor for what is no text of a person.
+fn message(stanza: &Element, from: Jid, to: Jid) -> Meaning {
+    let is_of_person = matches!(stanza.attr("type"), None | Some("chat" | "normal"));
+    let has_text = stanza.children().any(|child| child.name() == "body" && is_of_stanza(child));
+    if !(is_of_person && has_text) {
+        return Meaning::Nothing;
+    }
+    Meaning::Message { from, to, id: stanza.attr("id").map(ToOwned::to_owned) }
 }
 
 fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
@@ -352,7 +373,12 @@ mod tests {
         for condition in GONE {
             assert_eq!(answer("error", &error(condition)), doubted, "{condition}");
         }
-        assert_eq!(meaning("<message from='ann@localhost/x' to='law@queues.localhost'/>"), Meaning::Nothing);
+        let message =
+            |more: &str| meaning(&format!("<message from='ann@localhost/x' to='law@queues.localhost' {more}"));
+        for silent in ["/>", "><composing xmlns='x'/></message>", "type='error'><body>no</body></message>"] {
+            assert_eq!(message(silent), Meaning::Nothing, "{silent}");
+        }
+        assert!(matches!(message("id='1'><body>hello</body></message>"), Meaning::Message { id: Some(_), .. }));
         assert_eq!(meaning("<presence xmlns='x' from='a@b/c' to='d@e'/>"), Meaning::Nothing);
     }
 

@@ -28,12 +28,19 @@ impl Ids {
     }
 }
 
+/// What an operator reads beside our request to see their presence (RFC 6121 section 3.1.1).
+const WHY_ASK: &str = "May rosterd see whether you are available? The queues that you staff are open when you are.";
+
 /// The stanza that does it.
 pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
     let watcher = || ours.at(&ours.watcher);
     match effect {
         Effect::Probe { user } => presence(&watcher(), user, Some("probe")),
-        Effect::Ask { user } => presence(&watcher(), user, Some("subscribe")),
+        Effect::Ask { user } => {
+            let mut stanza = presence(&watcher(), user, Some("subscribe"));
+            stanza.append_child(text_element("status", WHY_ASK));
+            stanza
+        }
         Effect::Leave { user } => presence(&watcher(), user, Some("unsubscribe")),
         Effect::Ping { user, resource } => ping(watcher().as_str(), &format!("{user}/{resource}"), &ids.ping),
         Effect::Mark => ping_server(&ids.mark, ours),
@@ -189,7 +196,7 @@ mod tests {
         );
         check(
             Effect::Ask { user: user() },
-            &format!("<presence {watcher} to='ann@localhost' type='subscribe'></presence>"),
+            &format!("<presence {watcher} to='ann@localhost' type='subscribe'><status>{WHY_ASK}</status></presence>"),
         );
         check(
             Effect::Leave { user: user() },
@@ -213,11 +220,13 @@ mod tests {
             &format!("<presence {queue} type='subscribed'></presence>"),
         );
         check(Effect::Deny { from: law(), to: user() }, &format!("<presence {queue} type='unsubscribed'></presence>"));
-        let tell =
-            |show| Effect::Tell { queue: law(), to: user(), published: Published { show, ready: 1, enabled: 2 } };
+        let published = |show| Published { show, ready: 1, enabled: 2, closed: false };
+        let tell = |show| Effect::Tell { queue: law(), to: user(), published: published(show) };
         let status = "<status>1 of 2 operators takes work now</status>";
         check(tell(Show::Available), &format!("<presence {queue}>{status}</presence>"));
         check(tell(Show::Chat), &format!("<presence {queue}><show>chat</show>{status}</presence>"));
+        let closed = Effect::Tell { queue: law(), to: user(), published: Published::CLOSED };
+        check(closed, &format!("<presence {queue} type='unavailable'><status>Closed</status></presence>"));
         check(tell(Show::Unavailable), &format!("<presence {queue} type='unavailable'>{status}</presence>"));
     }
 

@@ -6,6 +6,7 @@ use jid::Jid;
 use minidom::Element;
 use xmpp_parsers::{
     iq::Iq,
+    message::{Id, Message, MessageType},
     stanza_error::{DefinedCondition, ErrorType, StanzaError},
 };
 
@@ -64,6 +65,15 @@ pub(super) fn answer(request: Request, exists: impl FnOnce(&Name) -> bool) -> El
         Err(condition) => Iq::Error { from: None, to: None, id, error: error(condition), payload: None },
     };
     iq.with_from(to).with_to(from).into()
+}
+
+/// What somebody is told who wrote a message to an address of ours.
+pub(super) fn message_error(from: Jid, to: Jid, id: Option<String>) -> Element {
+    let mut message = Message::new(Some(from));
+    message.from = Some(to);
+    message.id = id.map(Id);
+    message.type_ = MessageType::Error;
+    message.with_payload(error(DefinedCondition::ServiceUnavailable)).into()
 }
 
 fn error(defined_condition: DefinedCondition) -> StanzaError {

@@ -49,9 +49,9 @@ pub(super) enum LinkError {
     Lookup { server: String, source: io::Error },
     #[error("{server} has no address")]
     NoAddress { server: String },
-    #[error("can not connect to {address}")]
+    #[error("can not connect to {address}: is the chat server running, and does it have the component?")]
     Connect { address: String, source: io::Error },
-    #[error("the server did not finish the handshake within {0:?}: is this its component port?")]
+    #[error("the server did not finish the handshake within {0:?}: is it stuck, or is this not its component port?")]
     Handshake(Duration),
     #[error("what the server answered is no component stream: is this its component port?")]
     NoComponent { source: io::Error },
@@ -67,6 +67,8 @@ pub(super) enum LinkError {
     Cut,
     #[error("the server did not answer a ping within {0:?}")]
     Silent(Duration),
+    #[error("the server took nothing from us for {0:?}")]
+    Deaf(Duration),
     #[error("the connection failed")]
     Io(#[from] io::Error),
     #[error("the server's stream makes no sense")]
@@ -101,7 +103,10 @@ impl<'a> Link<'a> {
         let ours = Ours::new(settings);
         let ids = Ids::new(getrandom::u64().unwrap_or_default());
         let reader = Reader { settings, door, ours: &ours, ids: &ids, engine, facts, replies, drops: Drops::default() };
-        let sender = Sender { socket, outbox, replies: replies_waiting, ours: &ours, ids: &ids, writer: Writer::new() };
+        let patience = settings.ping_after + settings.ping_timeout;
+        let (ours_too, ids_too, writer) = (&ours, &ids, Writer::new());
+        let sender =
+            Sender { socket, patience, outbox, replies: replies_waiting, ours: ours_too, ids: ids_too, writer };
 
         let working = async {
             if facts.send(Fact::LinkUp(effects)).await.is_err() {
@@ -117,7 +122,7 @@ impl<'a> Link<'a> {
                         reading.await;
                         LinkError::Stopped
                     }
-                    Err(error) => timeout(LAST_WORDS, reading).await.unwrap_or(LinkError::Io(error)),
+                    Err(error) => timeout(LAST_WORDS, reading).await.unwrap_or(error),
                 },
             }
         };
@@ -277,11 +282,11 @@ impl Reader<'_> {
             Meaning::Request(request) => {
                 let from = request.from.to_bare();
                 let reply = iq::answer(request, |name| self.engine.read(|desk| desk.queue_named(name).is_some()));
-                if self.replies.try_send(reply).is_ok() {
-                    return Ok(());
-                }
-                self.name(from.as_str(), "reply-not-sent");
-                self.tell(Fact::Input(Input::Dropped { from: None, reason: "reply-not-sent" })).await
+                self.reply(from.as_str(), reply).await
+            }
+            Meaning::Message { from, to, id } => {
+                let sender = from.to_bare();
+                self.reply(sender.as_str(), iq::message_error(from, to, id)).await
             }
             Meaning::Answer(answer) if answer.id == self.ids.mark => self.tell(Fact::Input(Input::SweepAnswered)).await,
             Meaning::Answer(answer) if answer.id == self.ids.ping => match answer.of_resource() {
@@ -291,6 +296,15 @@ impl Reader<'_> {
             Meaning::Answer(_) | Meaning::Nothing => Ok(()),
             Meaning::StreamError(error) => Err(LinkError::Ended(words(&error))),
         }
+    }
+
+    /// Replies if there is room for it; who asks more than the server takes gets no answer.
+    async fn reply(&mut self, to: &str, reply: Element) -> Result<(), LinkError> {
+        if self.replies.try_send(reply).is_ok() {
+            return Ok(());
+        }
+        self.name(to, "reply-not-sent");
+        self.tell(Fact::Input(Input::Dropped { from: None, reason: "reply-not-sent" })).await
     }
 
     /// Names the sender now and then, and has what was dropped counted and its sender asked again.
@@ -319,6 +333,8 @@ fn words(error: &StreamError) -> String {
 /// Sends what the engine wants sent, and replies.
 struct Sender<'a> {
     socket: OwnedWriteHalf,
+    /// How long the server may take nothing of what is written.
+    patience: Duration,
     outbox: mpsc::Receiver<Effect>,
     replies: mpsc::Receiver<Element>,
     ours: &'a Ours,
@@ -328,7 +344,7 @@ struct Sender<'a> {
 
 impl Sender<'_> {
     /// Until `stop`: then what waits is sent, and the stream closed.
-    async fn run(mut self, stop: &CancellationToken) -> io::Result<()> {
+    async fn run(mut self, stop: &CancellationToken) -> Result<(), LinkError> {
         let mut has_outbox = true;
         loop {
             tokio::select! {
@@ -352,7 +368,7 @@ impl Sender<'_> {
         }
         self.writer.put_raw(FOOTER);
         self.write().await?;
-        self.socket.shutdown().await
+        Ok(self.socket.shutdown().await?)
     }
 
     /// What can be written in the same go.
@@ -378,8 +394,13 @@ impl Sender<'_> {
         }
     }
 
-    async fn write(&mut self) -> io::Result<()> {
-        self.socket.write_all(self.writer.bytes()).await?;
+    async fn write(&mut self) -> Result<(), LinkError> {
+        let mut rest = self.writer.bytes();
+        while !rest.is_empty() {
+            let written = timeout(self.patience, self.socket.write(rest)).await;
+            let written = written.map_err(|_| LinkError::Deaf(self.patience))??;
+            rest = rest.get(written..).unwrap_or_default();
+        }
         self.writer.clear();
         Ok(())
     }

@@ -67,27 +67,6 @@ pub struct Settings {
     pub goodbye: Duration,
 }
 
-impl Settings {
-    /// With the default patience.
-    #[must_use]
-    pub const fn new(server: String, domain: String, user_domain: String, secret: Secret, watcher: Name) -> Self {
-        Self {
-            server,
-            domain,
-            user_domain,
-            secret,
-            watcher,
-            connect_timeout: Duration::from_secs(10),
-            ping_after: Duration::from_secs(30),
-            ping_timeout: Duration::from_secs(15),
-            backoff_min: Duration::from_secs(1),
-            backoff_max: Duration::from_mins(1),
-            stable_after: Duration::from_mins(1),
-            goodbye: Duration::from_secs(5),
-        }
-    }
-}
-
 /// Keeps a link to the server until `stop`, and tells the engine through `facts` what happens on it.
 ///
 /// When `facts` is full, nothing is read from the server until the engine has caught up; sending goes on. On `stop`, what

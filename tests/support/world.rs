@@ -61,16 +61,20 @@ fn policy() -> Policy {
 
 /// Settings for a server that is near.
 pub(crate) fn settings(server: String) -> Settings {
-    let mut settings = Settings::new(
+    Settings {
         server,
-        "queues.localhost".to_owned(),
-        "localhost".to_owned(),
-        Secret::new(SECRET.to_owned()),
-        name("staffing"),
-    );
-    settings.backoff_min = Duration::from_millis(20);
-    settings.backoff_max = Duration::from_millis(100);
-    settings
+        domain: "queues.localhost".to_owned(),
+        user_domain: "localhost".to_owned(),
+        secret: Secret::new(SECRET.to_owned()),
+        watcher: name("staffing"),
+        connect_timeout: Duration::from_secs(10),
+        ping_after: Duration::from_secs(30),
+        ping_timeout: Duration::from_secs(15),
+        backoff_min: Duration::from_millis(20),
+        backoff_max: Duration::from_millis(100),
+        stable_after: Duration::from_mins(1),
+        goodbye: Duration::from_secs(5),
+    }
 }
 
 pub(crate) struct World {

@@ -6,9 +6,12 @@ use std::fmt;
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::status::{Status, status};
+use super::{
+    super::health,
+    status::{Status, status},
+};
 use crate::{
-    domain::{Edit, LinkPhase, Name, Outcome},
+    domain::{Edit, Name, Outcome},
     engine::{EditError, Handle},
 };
 
@@ -92,7 +95,10 @@ impl From<EditError> for Problem {
 pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem> {
     match command {
         Command::Status => Ok(Reply::Status(Box::new(status(handle)))),
-        Command::Ready => Ok(Reply::Ready(unready(handle))),
+        Command::Ready => {
+            let reasons = health::reasons(handle).into_iter().map(|(name, more)| format!("{name}: {more}"));
+            Ok(Reply::Ready(reasons.collect()))
+        }
         Command::Accounts => {
             let names = handle.read(|desk| desk.accounts().map(|account| account.name.to_string()).collect());
             Ok(Reply::Accounts(names))
@@ -115,16 +121,6 @@ fn parse(name: &str) -> Result<Name, Problem> {
 
 fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {
     result.map(|_| Reply::Done).map_err(Problem::from)
-}
-
-fn unready(handle: &Handle) -> Vec<String> {
-    let store = handle.failure().map(|failure| format!("store-failed: {failure}"));
-    let link = handle.read(|desk| match desk.link() {
-        LinkPhase::Down => Some(format!("link-down: {}", desk.link_trouble().unwrap_or("not connected yet"))),
-        LinkPhase::Sweeping { done, total } => Some(format!("sweeping: {done}/{total}")),
-        LinkPhase::Up => None,
-    });
-    store.into_iter().chain(link).collect()
 }
 
 pub(super) async fn take(

@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use axum::{
@@ -29,6 +30,9 @@ pub use status::{Link, OperatorStatus, QueueStatus, ResourceStatus, Status, Tall
 
 use crate::engine::Handle;
 
+/// How long requests that were begun may take once the daemon stops.
+const GRACE: Duration = Duration::from_secs(3);
+
 /// Why the socket can not be served.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -36,7 +40,9 @@ pub enum BindError {
     #[error("another rosterd answers on {0}: give this one a socket of its own ([admin] socket)")]
     InUse(PathBuf),
     /// The operating system refused.
-    #[error("could not make the admin socket {path}")]
+    #[error(
+        "could not make the admin socket {path}: its folder has to be there and to belong to the user that rosterd runs as"
+    )]
     Io {
         /// The socket.
         path: PathBuf,
@@ -92,7 +98,16 @@ impl AdminServer {
     /// When the socket can not be served any more.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let service = self.router.into_make_service_with_connect_info::<Peer>();
-        let result = axum::serve(self.listener, service).with_graceful_shutdown(stop.cancelled_owned()).await;
+        let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(GRACE).await;
+        };
+        let result = tokio::select! {
+            result = serving.into_future() => result,
+            // Whoever has not finished asking by now does not get an answer.
+            () = overdue => Ok(()),
+        };
         // Whoever comes next replaces what may be left.
         let _ = std::fs::remove_file(&self.path);
         result

@@ -72,7 +72,7 @@ impl Failure {
                     Self::new(StatusCode::NOT_FOUND, refusal.to_string())
                 }
                 // The account was removed while the request was on its way.
-                Refusal::NoAccount => Self::unauthenticated(),
+                Refusal::NoAccount | Refusal::PasswordChanged => Self::unauthenticated(),
                 Refusal::AccountTaken(_)
                 | Refusal::NameTaken(_)
                 | Refusal::JidTaken(_)

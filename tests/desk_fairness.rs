@@ -1,0 +1,297 @@
+//! No kind of work keeps another one from its turn, and what is said once survives a link that dies.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and starts its own clock")]
+
+use std::time::{Duration, Instant};
+
+use rosterd::domain::{
+    AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, QueueFields,
+    QueueId, Reason, Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId,
+};
+
+fn name(text: &str) -> Name {
+    Name::parse(text, 60).unwrap()
+}
+
+fn jid(text: &str) -> BareJid {
+    BareJid::parse(text).unwrap()
+}
+
+struct World {
+    desk: Desk,
+    now: Instant,
+    account: AccountId,
+}
+
+impl World {
+    fn new(sweep_rate: u32) -> Self {
+        let now = Instant::now();
+        let policy = Policy {
+            precedence: Precedence::default(),
+            merge: Merge::MostAvailable,
+            domain: "queues.example.org".into(),
+            user_domain: "example.org".into(),
+            watcher: name("staffing"),
+            sweep_rate,
+            sweep_quiet: Duration::from_secs(1),
+            ask_again: Duration::from_hours(24),
+            ping_after: None,
+            ping_timeout: Duration::from_secs(20),
+            session_idle: 3_600,
+        };
+        let mut world = Self { desk: Desk::new(policy, now), now, account: AccountId::new(1).unwrap() };
+        world.edit(&Edit::AddAccount { name: name("acme"), password_hash: "old".into() });
+        world
+    }
+
+    fn edit(&mut self, edit: &Edit) -> Outcome {
+        let plan = self.desk.plan(edit).unwrap();
+        self.desk.commit(plan.change);
+        plan.outcome
+    }
+
+    fn queue(&mut self, text: &str) -> QueueId {
+        let (account, fields) = (self.account, QueueFields::default());
+        let Outcome::Queue(id) = self.edit(&Edit::CreateQueue { account, name: name(text), fields }) else { panic!() };
+        id
+    }
+
+    fn operator(&mut self, text: &str, queue: QueueId) -> UserId {
+        let (account, fields) = (self.account, UserFields::default());
+        let edit = Edit::CreateUser { account, name: name(text), fields };
+        let Outcome::User(user) = self.edit(&edit) else { panic!() };
+        self.edit(&Edit::Assign { account, queue, user });
+        user
+    }
+
+    fn follow(&mut self, queue: &str, who: &str) {
+        self.edit(&Edit::Follow { queue: name(queue), jid: jid(who) });
+    }
+
+    fn input(&mut self, input: Input) {
+        self.desk.apply(input, self.now);
+    }
+
+    fn see(&mut self, who: &str, show: Show) {
+        let seen = Seen { show, priority: 0, status: None, known_show: true };
+        self.input(Input::Seen { user: jid(who), resource: "desk".into(), seen });
+    }
+
+    fn wait(&mut self, length: Duration) -> Vec<Effect> {
+        let end = self.now + length;
+        let mut effects = Vec::new();
+        while self.now < end {
+            self.now += Duration::from_millis(50);
+            self.desk.tick(self.now);
+            effects.extend(self.desk.outgoing(usize::MAX, self.now));
+        }
+        effects
+    }
+
+    /// A new link, swept.
+    fn up(&mut self) -> Vec<Effect> {
+        self.input(Input::LinkUp);
+        let mut effects = self.wait(Duration::from_secs(2));
+        self.input(Input::SweepAnswered);
+        effects.extend(self.wait(Duration::from_secs(3)));
+        assert_eq!(self.desk.link(), LinkPhase::Up);
+        effects
+    }
+
+    fn down(&mut self) {
+        self.input(Input::LinkDown { why: "test".to_owned() });
+    }
+}
+
+fn is_tell(effect: &Effect, of: &str) -> bool {
+    matches!(effect, Effect::Tell { queue, .. } if queue.as_str() == of)
+}
+
+#[test]
+fn a_request_that_died_with_its_link_is_made_again() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    world.up();
+    world.operator("ann", law);
+    let ask = Effect::Ask { user: jid("ann@example.org") };
+    assert!(world.wait(Duration::from_secs(1)).contains(&ask));
+    world.down();
+    assert!(world.up().contains(&ask), "who knows whether it arrived");
+    world.wait(Duration::from_mins(3));
+    world.down();
+    assert!(!world.up().contains(&ask), "it arrived, so asking again is for tomorrow");
+}
+
+#[test]
+fn an_approval_and_a_farewell_that_died_with_their_link_are_said_again() {
+    let mut world = World::new(1_000);
+    world.queue("law");
+    let tax = world.queue("tax");
+    world.follow("tax", "visitor@example.org");
+    world.up();
+    world.follow("law", "visitor@example.org");
+    world.edit(&Edit::DeleteQueue { account: world.account, queue: tax });
+    let approve = Effect::Approve { queue: name("law"), to: jid("visitor@example.org") };
+    let deny = Effect::Deny { from: name("tax"), to: jid("visitor@example.org") };
+    for room in [1, 2, usize::MAX] {
+        let _ = world.desk.outgoing(room, world.now);
+        world.down();
+        world.input(Input::LinkUp);
+        world.wait(Duration::from_secs(1));
+        world.input(Input::SweepAnswered);
+        world.now += Duration::from_secs(2);
+        world.desk.tick(world.now);
+    }
+    let effects = world.wait(Duration::from_secs(1));
+    assert!(effects.contains(&approve) || world.desk.outgoing(usize::MAX, world.now).is_empty());
+    world.down();
+    let effects = world.up();
+    assert!(effects.contains(&approve) && effects.contains(&deny), "{effects:?}");
+}
+
+#[test]
+fn after_a_start_every_follower_is_approved_once_more() {
+    let mut world = World::new(1_000);
+    world.queue("law");
+    world.follow("law", "visitor@example.org");
+    let records = world.desk.records();
+    world.desk = Desk::restore(world.desk.policy().clone(), records, world.now).unwrap();
+    let approve = Effect::Approve { queue: name("law"), to: jid("visitor@example.org") };
+    let effects = world.up();
+    let approved = effects.iter().position(|effect| *effect == approve).unwrap();
+    let told = effects.iter().position(|effect| is_tell(effect, "law")).unwrap();
+    assert!(approved < told);
+    assert_eq!(effects.iter().filter(|effect| is_tell(effect, "law")).count(), 1);
+}
+
+#[test]
+fn a_queue_that_keeps_changing_holds_up_no_other() {
+    let mut world = World::new(1_000);
+    let (law, tax) = (world.queue("law"), world.queue("tax"));
+    world.operator("ann", law);
+    world.operator("bob", tax);
+    for number in 0..100 {
+        world.follow("law", &format!("visitor{number}@example.org"));
+    }
+    world.follow("tax", "visitor@example.org");
+    world.up();
+    world.see("ann@example.org", Show::Available);
+    world.desk.outgoing(5, world.now);
+    world.see("bob@example.org", Show::Available);
+    let mut told = false;
+    for round in 0..50 {
+        world.see("ann@example.org", if round % 2 == 0 { Show::Away } else { Show::Available });
+        told |= world.desk.outgoing(4, world.now).iter().any(|effect| is_tell(effect, "tax"));
+    }
+    assert!(told, "two hundred stanzas, and none of them for the other queue");
+}
+
+#[test]
+fn questions_of_strangers_hold_up_nobody() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    world.operator("ann", law);
+    world.follow("law", "visitor@example.org");
+    world.up();
+    world.see("ann@example.org", Show::Chat);
+    let mut told = false;
+    for _ in 0..20 {
+        world.input(Input::Probed { queue: name("nowhere"), from: jid("eve@example.org") });
+        told |= world.desk.outgoing(1, world.now).iter().any(|effect| is_tell(effect, "law"));
+    }
+    assert!(told);
+}
+
+#[test]
+fn nobody_holds_up_the_sweep() {
+    let mut world = World::new(100);
+    let law = world.queue("law");
+    for number in 0..50 {
+        world.operator(&format!("user{number}"), law);
+    }
+    for number in 0..5_000 {
+        world.see(&format!("stranger{number}@example.org"), Show::Chat);
+    }
+    world.input(Input::LinkUp);
+    let mut effects = Vec::new();
+    for number in 0..200 {
+        world.input(Input::Approved { user: jid("user0@example.org") });
+        world.see(&format!("stranger{number}@example.org"), Show::Chat);
+        effects.extend(world.wait(Duration::from_millis(50)));
+    }
+    assert!(effects.contains(&Effect::Mark), "50 users at 100 a second are not asked within 10 seconds");
+}
+
+#[test]
+fn a_sweep_ends_even_when_its_mark_is_never_answered() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    world.operator("ann", law);
+    world.input(Input::LinkUp);
+    world.wait(Duration::from_secs(29));
+    assert_ne!(world.desk.link(), LinkPhase::Up);
+    world.wait(Duration::from_secs(2));
+    assert_eq!(world.desk.link(), LinkPhase::Up);
+}
+
+#[test]
+fn no_more_than_the_rate_are_asked() {
+    for (rate, most) in [(1, 2), (19, 20), (39, 40), (1_500, 1_600)] {
+        let mut world = World::new(rate);
+        let law = world.queue("law");
+        for number in 0..2_000 {
+            world.operator(&format!("user{number}"), law);
+        }
+        world.desk = Desk::restore(world.desk.policy().clone(), world.desk.records(), world.now).unwrap();
+        world.input(Input::LinkUp);
+        let sent = world.wait(Duration::from_secs(1)).len();
+        assert!(sent <= most && sent * 3 >= usize::try_from(rate).unwrap(), "{sent} in a second at rate {rate}");
+    }
+}
+
+#[test]
+fn why_nobody_is_seen() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    let (ann, bob) = (world.operator("ann", law), world.operator("bob", law));
+    let why = |world: &World, user| world.desk.why_user(user).first().copied().map(Reason::as_str);
+    assert_eq!(why(&world, ann), Some("link-down"));
+    world.input(Input::LinkUp);
+    assert_eq!(why(&world, ann), Some("unknown"));
+    world.wait(Duration::from_secs(1));
+    world.input(Input::SweepAnswered);
+    world.wait(Duration::from_secs(3));
+    // Prosody says this of somebody who has not said yes.
+    world.input(Input::Gone { user: jid("ann@example.org"), resource: None });
+    assert_eq!((why(&world, ann), why(&world, bob)), (Some("not-approved"), Some("not-approved")));
+    world.input(Input::Approved { user: jid("ann@example.org") });
+    world.input(Input::Gone { user: jid("ann@example.org"), resource: None });
+    assert_eq!(why(&world, ann), Some("offline"));
+    world.input(Input::Refused { user: jid("ann@example.org") });
+    assert_eq!(why(&world, ann), Some("refused"));
+}
+
+#[test]
+fn a_session_needs_the_password_that_holds() {
+    let mut world = World::new(1_000);
+    let set = world.desk.plan(&Edit::SetPassword { name: name("acme"), password_hash: "new".into() }).unwrap();
+    let (account, token, now) = (world.account, TokenHash([1; 32]), UnixTime(1));
+    // The old password was checked before the new one was on disk.
+    let open = Edit::OpenSession { account, password_hash: "old".into(), token, now };
+    world.desk.commit(set.change);
+    assert_eq!(world.desk.plan(&open).unwrap_err(), Refusal::PasswordChanged);
+}
+
+#[test]
+fn an_import_gives_no_number_twice() {
+    let mut world = World::new(1_000);
+    let records = world.desk.records();
+    for round in 0..3 {
+        world.edit(&Edit::RemoveAccount { name: name(if round == 0 { "acme" } else { "other" }), with_all: true });
+        world.edit(&Edit::AddAccount { name: name("other"), password_hash: "x".into() });
+    }
+    world.edit(&Edit::RemoveAccount { name: name("other"), with_all: true });
+    let before = world.desk.records();
+    world.edit(&Edit::Import { records });
+    assert_eq!(world.desk.records().first(), before.first());
+    assert!(matches!(before.first(), Some(Record::NextId(5))));
+}
