@@ -182,8 +182,9 @@ fn room_is_kept_free() {
             Err(error) => break error,
         }
     };
-    let StoreError::Full { free, floor: said, .. } = error else { panic!("{error:?}") };
+    let StoreError::Short { free, floor: said, .. } = error else { panic!("{error:?}") };
     assert!(said == floor && free < floor && free > floor / 2, "{free}");
+    assert!(matches!(store.commit(&change(number, 1)), Err(StoreError::Short { .. })), "and again");
     drop(store);
     // There is room enough to start again and read.
     let found = SledStore::open(&disk.state(), floor).unwrap().load().unwrap();

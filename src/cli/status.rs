@@ -41,6 +41,10 @@ fn table(status: &admin::Status) -> String {
     if let Some(failure) = &status.store_failure {
         text += &format!("store: failed: {failure}\n");
     }
+    let waiting = not_approved(status);
+    if !waiting.is_empty() {
+        text += &format!("not approved yet, so not seen: {}\n", waiting.join(", "));
+    }
     if status.queues.is_empty() {
         return text + "\nThere are no queues yet.\n";
     }
@@ -56,6 +60,16 @@ fn table(status: &admin::Status) -> String {
     text
 }
 
+/// Everybody who was asked to let us see their presence, and did not say yes.
+fn not_approved(status: &admin::Status) -> Vec<&str> {
+    let waits = |it: &&OperatorStatus| it.reasons.iter().any(|reason| reason == "not-approved" || reason == "refused");
+    let mut names: Vec<_> =
+        status.queues.iter().flat_map(|queue| &queue.operators).filter(waits).map(|it| &*it.jid).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// Everybody who is not offline, those who count first.
 fn who_is_on(operators: &[OperatorStatus]) -> String {
     let mut on: Vec<_> = operators.iter().filter(|it| it.show != "unavailable").collect();
@@ -66,4 +80,54 @@ fn who_is_on(operators: &[OperatorStatus]) -> String {
     };
     let names: Vec<_> = on.iter().map(shown).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::admin::{QueueStatus, TallyStatus};
+
+    fn operator(name: &str, show: &str, enabled: bool, reason: &str) -> OperatorStatus {
+        let (jid, reasons) = (format!("{name}@example.org"), vec![reason.to_owned()]);
+        OperatorStatus { id: 1, name: name.into(), jid, show: show.into(), enabled, reasons, resources: Vec::new() }
+    }
+
+    fn queue(name: &str, show: &str, ready: u32, operators: Vec<OperatorStatus>) -> QueueStatus {
+        QueueStatus {
+            id: 1,
+            name: name.into(),
+            jid: String::new(),
+            account: String::new(),
+            show: show.into(),
+            status: String::new(),
+            reasons: Vec::new(),
+            ready,
+            enabled: 2,
+            operators,
+        }
+    }
+
+    #[test]
+    fn a_table_for_people() {
+        let on = vec![
+            operator("ann", "away", false, "suspended"),
+            operator("bob", "chat", true, "show-chat"),
+            operator("eve", "unavailable", true, "not-approved"),
+        ];
+        let status = admin::Status {
+            version: String::new(),
+            link: Link::Up,
+            store_failure: None,
+            queues: vec![queue("law", "chat", 1, on), queue("a-long-name", "unavailable", 0, Vec::new())],
+            tally: TallyStatus { unknown_shows: 0, stale: 0, strangers: 0, dropped: std::collections::BTreeMap::new() },
+        };
+        insta::assert_snapshot!(table(&status), @r"
+        link: up
+        not approved yet, so not seen: eve@example.org
+
+        QUEUE        SHOW         TAKING WORK  ON
+        law          chat         1 of 2       bob (chat), ann (suspended, away)
+        a-long-name  unavailable  0 of 2       nobody
+        ");
+    }
 }

@@ -302,7 +302,7 @@ mod tests {
           http.tls_cert: could not read /nonexistent/cert.pem: No such file or directory (os error 2)
           http.tls_key: has to be set together with http.tls_cert
           log.format: is "xml", where one of these is wanted: text, json
-          log.level: "loud,=?" is not a level: error, warn, info, debug or trace
+          log.level: "loud" is not a level: error, warn, info, debug or trace
           store.min_free: is much, where a size is wanted, such as "64MiB"
           stores.path: there is no such key, did you mean store.path?
           stray: is no section: keys stand under a [section]

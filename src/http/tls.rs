@@ -84,8 +84,7 @@ struct Files {
     key: PathBuf,
 }
 
-/// Reads the certificate that `settings` name, or the self-signed one, which is made where there is none. May be called
-/// again to read files that were renewed.
+/// Reads the certificate that `settings` name, or the self-signed one, which is made where there is none.
 pub(super) fn load(settings: &Settings) -> Result<Arc<ServerConfig>, TlsError> {
     let files = match (&settings.tls_cert, &settings.tls_key) {
         (Some(cert), Some(key)) => Files { cert: cert.clone(), key: key.clone() },

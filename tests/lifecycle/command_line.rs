@@ -8,7 +8,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use rosterd::{
+    domain::{Account, AccountId, Name, Queue, QueueId, Record},
+    store::dump,
+};
 use serde_json::{Value, json};
 
 use super::{Place, daemon::Daemon, https, place};
@@ -107,6 +111,7 @@ async fn accounts_through_the_daemon() -> Result<()> {
     daemon.stop().await?;
     let log = daemon.log();
     ensure!(!log.contains("another") && !log.contains("horse") && !log.contains("argon2"), "a secret is in the log");
+    ensure!(!log.contains('\u{1b}'), "colours are for terminals");
     ensure!(!Path::new(&place.file("admin.sock")).exists(), "the socket goes with the daemon");
     Ok(())
 }
@@ -200,6 +205,61 @@ fn configuration() -> Result<()> {
     }
     let nowhere = run(&place.site.binary, &["--config", "/nonexistent/rosterd.toml", "serve"], "")?;
     ensure!(nowhere.code == Some(78) && nowhere.error.contains("/nonexistent/rosterd.toml"), "{nowhere:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_for_collectors() -> Result<()> {
+    let place = place()?;
+    let config = fs::read_to_string(&place.site.config)?.replace("[log]", "[log]\nformat = \"json\"");
+    fs::write(&place.site.config, config)?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    daemon.stop().await?;
+    let log = daemon.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.starts_with('{')).collect();
+    ensure!(lines.len() > 5, "{log}");
+    for line in lines {
+        let line: Value = serde_json::from_str(line)?;
+        ensure!(line["level"].is_string() && line["timestamp"].is_string() && line["message"].is_string(), "{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_watcher_with_the_name_of_a_queue() -> Result<()> {
+    let place = place()?;
+    let (account, queue) = (AccountId::new(1).context("not 0")?, QueueId::new(2).context("not 0")?);
+    let name = |text| Name::parse(text, Name::QUEUE_MOST).map_err(|error| anyhow!("{error}"));
+    let (email, avatar) = (None, None);
+    let records = [
+        Record::NextId(3),
+        Record::Account(Account { id: account, name: name("acme")?, password_hash: "x".into() }),
+        Record::Queue(Queue { id: queue, account, name: name("law")?, email, avatar, transcripts: false }),
+    ];
+    let mut export = Vec::new();
+    dump::write_records(&records, &mut export, |_| ())?;
+    place.good(&["import", "-"], &String::from_utf8(export)?)?;
+    let config = fs::read_to_string(&place.site.config)?.replace("[xmpp]", "[xmpp]\nwatcher = \"law\"");
+    fs::write(&place.site.config, config)?;
+    for command in [&["serve"][..], &["account", "list"]] {
+        let said = place.rosterd(command, "")?;
+        ensure!(said.code == Some(78) && said.error.contains("xmpp.watcher: law is the name of queue 2"), "{said:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn root_leaves_the_store_of_somebody_else_alone() -> Result<()> {
+    let place = place()?;
+    fs::create_dir(&place.site.state)?;
+    if std::os::unix::fs::chown(&place.site.state, Some(65_534), None).is_err() {
+        // Only root can give a folder away, and only root can do the harm that this is about.
+        return Ok(());
+    }
+    let said = place.bad(77, &["account", "list"], "")?;
+    ensure!(said.contains("belongs to the user with the number 65534") && said.contains("sudo -u"), "{said}");
+    ensure!(fs::read_dir(&place.site.state)?.next().is_none(), "nothing was made");
     Ok(())
 }
 
