@@ -13,6 +13,8 @@ mod ports;
 mod process;
 #[path = "../support/site.rs"]
 mod site;
+#[path = "../support/skip.rs"]
+mod skip;
 
 mod command_line;
 mod kills;
