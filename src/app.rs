@@ -41,6 +41,7 @@ fn policy(settings: &Settings) -> Policy {
         domain: settings.xmpp.domain.as_str().into(),
         user_domain: settings.xmpp.user_domain.as_str().into(),
         watcher: settings.xmpp.watcher.clone(),
+        who_may_follow: settings.xmpp.who_may_subscribe,
         sweep_rate: settings.xmpp.sweep_rate,
         sweep_quiet: settings.xmpp.sweep_quiet,
         ask_again: settings.xmpp.ask_again,

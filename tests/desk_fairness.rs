@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rosterd::domain::{
     AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, QueueFields,
-    QueueId, Reason, Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId,
+    QueueId, Reason, Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId, WhoMayFollow,
 };
 
 fn name(text: &str) -> Name {
@@ -31,6 +31,7 @@ impl World {
             domain: "queues.example.org".into(),
             user_domain: "example.org".into(),
             watcher: name("staffing"),
+            who_may_follow: WhoMayFollow::UserDomain,
             sweep_rate,
             sweep_quiet: Duration::from_secs(1),
             ask_again: Duration::from_hours(24),
@@ -268,6 +269,25 @@ fn why_nobody_is_seen() {
     assert_eq!(why(&world, ann), Some("offline"));
     world.input(Input::Refused { user: jid("ann@example.org") });
     assert_eq!(why(&world, ann), Some("refused"));
+}
+
+#[test]
+fn who_may_follow() {
+    let check = |who: WhoMayFollow, may: [bool; 3]| {
+        let mut world = World::new(1_000);
+        let law = world.queue("law");
+        world.operator("ann", law);
+        let policy = Policy { who_may_follow: who, ..world.desk.policy().clone() };
+        world.desk = Desk::restore(policy, world.desk.records(), world.now).unwrap();
+        let people = ["ann@example.org", "visitor@example.org", "mallory@elsewhere.net"];
+        for (person, may) in people.into_iter().zip(may) {
+            let planned = world.desk.plan(&Edit::Follow { queue: name("law"), jid: jid(person) });
+            assert_eq!(planned.err(), (!may).then_some(Refusal::MayNotFollow), "{person}, {}", who.as_str());
+        }
+    };
+    check(WhoMayFollow::Anyone, [true, true, true]);
+    check(WhoMayFollow::UserDomain, [true, true, false]);
+    check(WhoMayFollow::Operators, [true, false, false]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 use rosterd::domain::{
     ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence,
-    Published, QueueFields, QueueId, Seen, Show, UserFields, UserId,
+    Published, QueueFields, QueueId, Seen, Show, UserFields, UserId, WhoMayFollow,
 };
 
 const USERS: usize = 4;
@@ -114,6 +114,7 @@ impl Model {
             domain: "queues.example.org".into(),
             user_domain: "example.org".into(),
             watcher: Name::parse("staffing", 60).unwrap(),
+            who_may_follow: WhoMayFollow::UserDomain,
             sweep_rate: 200,
             sweep_quiet: Duration::from_secs(1),
             ask_again: Duration::from_hours(24),

@@ -22,7 +22,7 @@ use futures::future::join_all;
 use rosterd::{
     domain::{
         AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence,
-        QueueFields, QueueId, Record, Refusal, Seen, Show, UserFields, UserId, Write,
+        QueueFields, QueueId, Record, Refusal, Seen, Show, UserFields, UserId, WhoMayFollow, Write,
     },
     engine::{EditError, Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -98,6 +98,7 @@ fn policy() -> Policy {
         domain: "queues.example.org".into(),
         user_domain: "example.org".into(),
         watcher: name("staffing"),
+        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 100_000,
         sweep_quiet: Duration::ZERO,
         ask_again: Duration::from_hours(24),

@@ -19,7 +19,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
-    domain::{Desk, Edit, Merge, Name, Policy, Precedence, Record, Write},
+    domain::{Desk, Edit, Merge, Name, Policy, Precedence, Record, WhoMayFollow, Write},
     engine::{Engine, Handle},
     http::{ServeError, Server, Settings},
     password,
@@ -130,6 +130,7 @@ fn desk() -> Desk {
         domain: "queues.example.org".into(),
         user_domain: "example.org".into(),
         watcher: name("staffing"),
+        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 500,
         sweep_quiet: Duration::from_secs(1),
         ask_again: Duration::from_hours(1),

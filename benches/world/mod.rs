@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rosterd::domain::{
     Account, AccountId, BareJid, Desk, Input, Merge, Name, Operator, Policy, Precedence, Queue, QueueId, Record, Seen,
-    Show, User, UserId, Write,
+    Show, User, UserId, WhoMayFollow, Write,
 };
 
 /// How many users there are.
@@ -47,6 +47,7 @@ pub(crate) fn empty(now: Instant) -> Desk {
         domain: "queues.example.org".into(),
         user_domain: "example.org".into(),
         watcher: Name::parse("staffing", 60).expect("it is a name"),
+        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 1_500,
         sweep_quiet: Duration::from_secs(1),
         ask_again: Duration::from_hours(24),

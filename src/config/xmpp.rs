@@ -6,7 +6,7 @@ use super::{
     Secret,
     reader::{self, Given, Key, Reader},
 };
-use crate::domain::Name;
+use crate::domain::{Name, WhoMayFollow};
 
 /// `[xmpp]`.
 #[derive(Debug, Clone)]
@@ -21,6 +21,8 @@ pub struct Xmpp {
     pub secret: Secret,
     /// The localpart of the JID that takes in the presence of all operators.
     pub watcher: Name,
+    /// Who may follow a queue's presence.
+    pub who_may_subscribe: WhoMayFollow,
     /// How long the server may be silent before it is pinged.
     pub ping_after: Duration,
     /// How long the answer may take before the link is given up.
@@ -67,6 +69,12 @@ const WATCHER: Key = Key {
     value: Given::Default("\"staffing\""),
     doc: "The part before the @ of the one JID that asks operators to see their presence. No queue can have this name.",
 };
+const WHO_MAY_SUBSCRIBE: Key = Key {
+    path: "xmpp.who_may_subscribe",
+    value: Given::Default("\"user_domain\""),
+    doc: "Who may follow the presence of queues: \"anyone\", everybody on the \"user_domain\", or the \"operators\" of each \
+          queue. Who follows one already goes on.",
+};
 const PING_AFTER: Key = Key {
     path: "xmpp.ping_after",
     value: Given::Default("\"30s\""),
@@ -105,6 +113,7 @@ pub(super) const KEYS: &[Key] = &[
     SECRET,
     SECRET_FILE,
     WATCHER,
+    WHO_MAY_SUBSCRIBE,
     PING_AFTER,
     PING_TIMEOUT,
     CONNECT_TIMEOUT,
@@ -126,6 +135,7 @@ impl Xmpp {
             let name = reader::text(value)?;
             Name::parse(&name, Name::QUEUE_MOST).map_err(|error| error.to_string())
         });
+        let who_may_subscribe = keys.take(&WHO_MAY_SUBSCRIBE, reader::choice(&WhoMayFollow::ALL, WhoMayFollow::as_str));
         let ping_after = keys.take(&PING_AFTER, reader::some_time);
         let ping_timeout = keys.take(&PING_TIMEOUT, reader::some_time);
         let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
@@ -138,6 +148,7 @@ impl Xmpp {
             user_domain: user_domain?,
             secret: secret?,
             watcher: watcher?,
+            who_may_subscribe: who_may_subscribe?,
             ping_after: ping_after?,
             ping_timeout: ping_timeout?,
             connect_timeout: connect_timeout?,

@@ -29,6 +29,8 @@ pub struct Policy {
     pub user_domain: Box<str>,
     /// The localpart of the watcher.
     pub watcher: Name,
+    /// Who may follow a queue's presence. Who follows already goes on.
+    pub who_may_follow: WhoMayFollow,
     /// How many probes and subscription requests go out a second, at the most.
     pub sweep_rate: u32,
     /// How long late answers are waited for after the server has worked off the last probe.
@@ -41,6 +43,33 @@ pub struct Policy {
     pub ping_timeout: Duration,
     /// After how many seconds without use a session ends.
     pub session_idle: u64,
+}
+
+/// Who may follow a queue's presence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhoMayFollow {
+    /// Everybody with an XMPP address.
+    Anyone,
+    /// Everybody on the users' domain.
+    #[default]
+    UserDomain,
+    /// Who is assigned to the queue.
+    Operators,
+}
+
+impl WhoMayFollow {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Anyone, Self::UserDomain, Self::Operators];
+
+    /// The word used in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::UserDomain => "user_domain",
+            Self::Operators => "operators",
+        }
+    }
 }
 
 /// All that is known: intent as it is committed, observation since the link came up.

@@ -197,6 +197,8 @@ pub enum Refusal {
     PasswordChanged,
     /// No such queue, or another account's.
     NoQueue,
+    /// They may not follow queues.
+    MayNotFollow,
     /// No such user, or another account's.
     NoUser,
     /// The user is not assigned to the queue.
@@ -230,6 +232,7 @@ impl fmt::Display for Refusal {
             Self::NoAccount => f.write_str("there is no such account"),
             Self::PasswordChanged => f.write_str("the password has been changed meanwhile"),
             Self::NoQueue => f.write_str("there is no such queue"),
+            Self::MayNotFollow => f.write_str("they may not follow this queue"),
             Self::NoUser => f.write_str("there is no such user"),
             Self::NotAssigned => f.write_str("the user is not assigned to the queue"),
             Self::AccountTaken(name) => write!(f, "there is an account named {name} already"),

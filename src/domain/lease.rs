@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         AccountId, BareJid, Edit, Input, Merge, Name, Outcome, Precedence, QueueFields, QueueId, Reason, Seen, Show,
-        UserFields,
+        UserFields, WhoMayFollow,
     };
 
     const PING_AFTER: Duration = Duration::from_secs(100);
@@ -217,6 +217,7 @@ mod tests {
                 domain: "queues.example.org".into(),
                 user_domain: "example.org".into(),
                 watcher: name("staffing"),
+                who_may_follow: WhoMayFollow::UserDomain,
                 sweep_rate: 1_000,
                 sweep_quiet: Duration::ZERO,
                 ask_again: Duration::from_hours(24),

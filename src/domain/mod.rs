@@ -28,7 +28,7 @@ mod views;
 
 pub use account::{Account, Session, TokenHash, UnixTime};
 pub use availability::{Published, Reason};
-pub use desk::{Desk, Policy};
+pub use desk::{Desk, Policy, WhoMayFollow};
 pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields};
 pub use effect::{Effect, Event};
 pub use ids::{AccountId, BareJid, Name, QueueId, UserId};

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Account, AccountId, BareJid, Desk, Edit, Key, Name, Operator, Outcome, Queue, QueueFields, QueueId, Record,
-    Refusal, Session, Subscriber, TokenHash, UnixTime, User, UserFields, UserId, Write,
+    Refusal, Session, Subscriber, TokenHash, UnixTime, User, UserFields, UserId, WhoMayFollow, Write,
 };
 
 /// The most sessions that an account keeps open at a time.
@@ -350,6 +350,15 @@ impl Desk {
 
     fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
         let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
+        let is_operator = || self.user_at(&jid).is_some_and(|id| self.people[&id].enabled_on(queue.id).is_some());
+        let may = match self.policy.who_may_follow {
+            WhoMayFollow::Anyone => true,
+            WhoMayFollow::UserDomain => jid.domain() == &*self.policy.user_domain,
+            WhoMayFollow::Operators => is_operator(),
+        };
+        if !may {
+            return Err(Refusal::MayNotFollow);
+        }
         let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];
         let claims = Claims::of(shared, [Claim::Subscriber(queue.id, jid.clone())]);
         // Written again where it is there already, so that who asks again is answered again.

@@ -32,7 +32,7 @@ use super::{
 use crate::{
     domain::{
         BareJid, Desk, Edit, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, QueueFields, Record, Seen,
-        Show, UnixTime, UserFields, Write,
+        Show, UnixTime, UserFields, WhoMayFollow, Write,
     },
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -115,6 +115,7 @@ fn policy() -> Policy {
         domain: "queues.example.org".into(),
         user_domain: "example.org".into(),
         watcher: name("staffing"),
+        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 10_000,
         sweep_quiet: Duration::ZERO,
         ask_again: Duration::from_hours(1),

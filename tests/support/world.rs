@@ -7,7 +7,7 @@ use rosterd::{
     config::Secret,
     domain::{
         Account, AccountId, BareJid, Desk, Event, Merge, Name, Operator, Policy, Precedence, Queue, QueueId, Record,
-        User, UserId,
+        User, UserId, WhoMayFollow,
     },
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore},
@@ -50,6 +50,7 @@ fn policy() -> Policy {
         domain: "queues.localhost".into(),
         user_domain: "localhost".into(),
         watcher: name("staffing"),
+        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 1_000,
         sweep_quiet: Duration::from_millis(20),
         ask_again: Duration::from_hours(1),

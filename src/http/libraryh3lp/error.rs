@@ -80,6 +80,7 @@ impl Failure {
                 | Refusal::NotEmpty { .. }
                 | Refusal::StoreNotEmpty
                 | Refusal::Inconsistent(_)
+                | Refusal::MayNotFollow
                 | Refusal::NoMoreIds => Self::refused(refusal.to_string()),
             },
             // Why has been logged where it happened.
