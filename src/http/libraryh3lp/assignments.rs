@@ -7,8 +7,8 @@ use axum::{
 };
 
 use super::{
-    AtQueue, AtUser, Caller, Failure, Fields, Json, Site,
-    operators::{OperatorBody, end_assignment, no_assignment, set_enabled},
+    AtUser, Caller, Failure, Fields, Json, Site,
+    operators::{OperatorBody, enable, unassign},
     users,
 };
 use crate::domain::{Edit, QueueId, Refusal};
@@ -39,24 +39,4 @@ async fn assign(
     let of_the_body = |refusal: &Refusal| *refusal == Refusal::NoQueue;
     site.desk.edit(edit).await.map_err(|error| Failure::of_edit_but(error, of_the_body))?;
     Ok(Json::success())
-}
-
-async fn enable(
-    State(site): State<Site>,
-    caller: Caller,
-    AtUser(user): AtUser,
-    AtQueue(queue): AtQueue,
-    fields: Fields,
-) -> Result<Json, Failure> {
-    set_enabled(&site, caller.account, queue, user, fields.switch("enabled")).await
-}
-
-async fn unassign(
-    State(site): State<Site>,
-    caller: Caller,
-    queue: Result<AtQueue, Failure>,
-    user: Result<AtUser, Failure>,
-) -> Result<Json, Failure> {
-    let (Ok(AtQueue(queue)), Ok(AtUser(user))) = (queue, user) else { return Err(no_assignment()) };
-    end_assignment(&site, caller.account, queue, user).await
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{AtQueue, AtUser, Caller, Failure, Fields, Json, Site, queues};
 use crate::{
-    domain::{AccountId, Edit, OperatorView, QueueId, Refusal, UserId},
+    domain::{Edit, OperatorView, Refusal, UserId},
     engine::EditError,
 };
 
@@ -68,34 +68,15 @@ async fn assign(
     Ok(Json::success())
 }
 
-async fn enable(
+/// Enables or suspends, and shows what came of it. The same from both sides.
+pub(super) async fn enable(
     State(site): State<Site>,
     caller: Caller,
     AtQueue(queue): AtQueue,
     AtUser(user): AtUser,
     fields: Fields,
 ) -> Result<Json, Failure> {
-    set_enabled(&site, caller.account, queue, user, fields.switch("enabled")).await
-}
-
-async fn unassign(
-    State(site): State<Site>,
-    caller: Caller,
-    queue: Result<AtQueue, Failure>,
-    user: Result<AtUser, Failure>,
-) -> Result<Json, Failure> {
-    let (Ok(AtQueue(queue)), Ok(AtUser(user))) = (queue, user) else { return Err(no_assignment()) };
-    end_assignment(&site, caller.account, queue, user).await
-}
-
-/// Enables or suspends, and shows what came of it. The same from both sides.
-pub(super) async fn set_enabled(
-    site: &Site,
-    account: AccountId,
-    queue: QueueId,
-    user: UserId,
-    enabled: Option<bool>,
-) -> Result<Json, Failure> {
+    let (account, enabled) = (caller.account, fields.switch("enabled"));
     site.desk.edit(Edit::Enable { account, queue, user, enabled }).await.map_err(Failure::of_edit)?;
     site.desk.read(|desk| {
         let view = desk.books(account).operator(queue, user).ok_or_else(Failure::not_found)?;
@@ -104,19 +85,17 @@ pub(super) async fn set_enabled(
 }
 
 /// Ends an assignment; one that is not there is no 404 in this API. The same from both sides.
-pub(super) async fn end_assignment(
-    site: &Site,
-    account: AccountId,
-    queue: QueueId,
-    user: UserId,
+pub(super) async fn unassign(
+    State(site): State<Site>,
+    caller: Caller,
+    queue: Result<AtQueue, Failure>,
+    user: Result<AtUser, Failure>,
 ) -> Result<Json, Failure> {
-    match site.desk.edit(Edit::Unassign { account, queue, user }).await {
+    let no_assignment = || Failure::refused(Refusal::NotAssigned.to_string());
+    let (Ok(AtQueue(queue)), Ok(AtUser(user))) = (queue, user) else { return Err(no_assignment()) };
+    match site.desk.edit(Edit::Unassign { account: caller.account, queue, user }).await {
         Ok(_) => Ok(Json::success()),
         Err(EditError::Refused(Refusal::NoQueue | Refusal::NoUser | Refusal::NotAssigned)) => Err(no_assignment()),
         Err(error) => Err(Failure::of_edit(error)),
     }
-}
-
-pub(super) fn no_assignment() -> Failure {
-    Failure::refused(Refusal::NotAssigned.to_string())
 }
