@@ -272,6 +272,30 @@ fn why_nobody_is_seen() {
 }
 
 #[test]
+fn who_has_not_approved_is_asked_once_a_day() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    for user in ["ann", "bob", "eve"] {
+        world.operator(user, law);
+    }
+    world.up();
+    world.input(Input::Approved { user: jid("ann@example.org") });
+    world.see("ann@example.org", Show::Chat);
+    world.input(Input::Refused { user: jid("eve@example.org") });
+    // Prosody answers our request with this, whether they are online or not.
+    world.input(Input::Gone { user: jid("bob@example.org"), resource: None });
+    world.wait(Duration::from_secs(1));
+    let mut asked = Vec::new();
+    let begin = world.now;
+    while world.now < begin + Duration::from_hours(49) {
+        world.now += Duration::from_mins(5);
+        world.desk.tick(world.now);
+        asked.extend(world.desk.outgoing(usize::MAX, world.now));
+    }
+    assert_eq!(asked, vec![Effect::Ask { user: jid("bob@example.org") }; 2]);
+}
+
+#[test]
 fn who_may_follow() {
     let check = |who: WhoMayFollow, may: [bool; 3]| {
         let mut world = World::new(1_000);

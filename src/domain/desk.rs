@@ -347,8 +347,8 @@ impl Desk {
     /// During the sweep this answers a probe, and says that our request was never approved. Prosody 0.12 forgets a request
     /// that still waits when it answers so: they are asked again after the sweep.
     fn refused(&mut self, id: UserId, events: &mut Vec<Event>) {
-        self.stands(id, Standing::Refused);
         if !matches!(self.link(), LinkPhase::Sweeping { .. }) {
+            self.stands(id, Standing::Refused);
             self.observe(id, |presence| presence.lose(None), events);
             return;
         }

@@ -43,8 +43,10 @@ enum Stage {
     Asking {
         after: Option<UserId>,
     },
-    /// Swept.
-    Idle,
+    /// Swept. Those who are silent still are asked again when it is time.
+    Idle {
+        until: Instant,
+    },
 }
 
 #[derive(Debug)]
@@ -71,6 +73,9 @@ struct Pace {
 /// How long the answer to the mark of a sweep may take. A server that is so slow, or does not answer pings, is taken at
 /// what it has said until then.
 const MARK_MOST: Duration = Duration::from_secs(30);
+
+/// However often somebody is to be asked again, all are not looked through more often than this.
+const ASK_AGAIN_LEAST: Duration = Duration::from_mins(1);
 
 impl Pace {
     fn new(rate: u32, now: Instant) -> Self {
@@ -101,7 +106,7 @@ impl Sweep {
             Stage::Probing { .. } | Stage::Marked { .. } | Stage::Quiet { .. } => {
                 LinkPhase::Sweeping { done: self.done, total: self.total }
             }
-            Stage::Asking { .. } | Stage::Idle => LinkPhase::Up,
+            Stage::Asking { .. } | Stage::Idle { .. } => LinkPhase::Up,
         }
     }
 
@@ -138,8 +143,8 @@ impl Desk {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let stage = match self.sweep.stage {
-            Stage::Quiet { until } | Stage::Marked { until } => Some(until),
-            Stage::Down | Stage::Probing { .. } | Stage::Asking { .. } | Stage::Idle => None,
+            Stage::Quiet { until } | Stage::Marked { until } | Stage::Idle { until } => Some(until),
+            Stage::Down | Stage::Probing { .. } | Stage::Asking { .. } => None,
         };
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
         [stage, paced, self.next_lease()].into_iter().flatten().min()
@@ -149,6 +154,11 @@ impl Desk {
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         self.tick_leases(now, &mut events);
+        if let Stage::Idle { until } = self.sweep.stage
+            && until <= now
+        {
+            self.sweep.stage = Stage::Asking { after: None };
+        }
         if let Stage::Quiet { until } | Stage::Marked { until } = self.sweep.stage
             && until <= now
         {
@@ -228,15 +238,16 @@ impl Desk {
             }
             Stage::Asking { after } => {
                 let before = self.asked_before(now);
-                let silent = |it: &Person| !it.presence.heard && it.asked <= before;
+                let is_seen = |it: &Person| it.presence.heard && it.standing != Standing::Asked;
+                let silent = |it: &Person| !is_seen(it) && it.standing != Standing::Refused && it.asked <= before;
                 let Some((id, _)) = self.next_assigned(after, silent) else {
-                    self.sweep.stage = Stage::Idle;
+                    self.sweep.stage = Stage::Idle { until: now + self.policy.ask_again.max(ASK_AGAIN_LEAST) };
                     return None;
                 };
                 self.sweep.stage = Stage::Asking { after: Some(id) };
                 self.asking(id, now)
             }
-            Stage::Down | Stage::Marked { .. } | Stage::Quiet { .. } | Stage::Idle => None,
+            Stage::Down | Stage::Marked { .. } | Stage::Quiet { .. } | Stage::Idle { .. } => None,
         }
     }
 
