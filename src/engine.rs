@@ -187,10 +187,12 @@ impl Engine {
         loop {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
-            if stopping && self.batch.is_none() && self.waiting.is_empty() && self.follows.is_empty() {
+            while self.batch.is_none() && !(self.waiting.is_empty() && self.follows.is_empty()) {
+                self.start_batch();
+            }
+            if stopping && self.batch.is_none() {
                 break;
             }
-            self.start_batch();
             let blocked = self.send();
             let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
             tokio::select! {
@@ -280,11 +282,8 @@ impl Engine {
         }
     }
 
-    /// Plans what waits, and has written what fits together. What clashes waits for the next round.
+    /// Plans what waits, and has written what fits together. What clashes waits for the next round; the first never does.
     fn start_batch(&mut self) {
-        if self.batch.is_some() || (self.waiting.is_empty() && self.follows.is_empty()) {
-            return;
-        }
         if let Some(failure) = self.failure.get() {
             self.follows.clear();
             for (_, answer) in self.waiting.drain(..) {

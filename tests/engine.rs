@@ -235,6 +235,19 @@ async fn edits_that_clash_are_done_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn edits_that_change_nothing_hold_up_nobody() {
+    let mut world = World::new().await;
+    world.allow_all();
+    let (user, queue) = world.staffed().await;
+    let assign = || world.engine.edit(Edit::Assign { account: world.account, queue, user });
+    for result in within("all are answered", join_all((0..50).map(|_| assign()))).await {
+        assert_eq!(result.unwrap(), Outcome::Done);
+    }
+    world.stop.cancel();
+    within("the engine ends", world.task).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_edit_that_failed_is_not_there_in_part() {
     let mut world = World::new().await;
     let edits: Vec<_> = ["law", "tax"].into_iter().map(|name| world.create_queue(name)).collect();
