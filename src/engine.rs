@@ -4,14 +4,14 @@
 //! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -25,7 +25,7 @@ const FACTS_MOST: usize = 4_096;
 /// Edits that may wait for the store; who asks for more waits.
 const EDITS_MOST: usize = 1_024;
 /// Edits that stanzas ask for and that may wait for the store; more are dropped.
-const FOLLOWS_MOST: usize = 1_024;
+const FOLLOWS_MOST: usize = 16_384;
 /// How often it is said that something goes on going wrong.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 /// Facts taken in one go, with one hold of the lock.
@@ -46,8 +46,15 @@ pub enum Fact {
     LinkDown(String),
     /// Something was seen on it.
     Input(Input),
-    /// A stanza asks for a change; nobody waits for the answer.
-    Edit(Edit),
+    /// Somebody wants to follow a queue's presence, or no longer.
+    Follow {
+        /// The queue's localpart.
+        queue: Name,
+        /// Who.
+        jid: BareJid,
+        /// Whether they want to.
+        follow: bool,
+    },
 }
 
 /// Why an edit was not done. Nothing has changed.
@@ -79,6 +86,7 @@ pub struct Handle {
     requests: mpsc::Sender<Request>,
     events: broadcast::Sender<Event>,
     failure: Arc<OnceLock<Arc<StoreError>>>,
+    shortage: watch::Receiver<Option<Arc<StoreError>>>,
 }
 
 impl Handle {
@@ -109,6 +117,12 @@ impl Handle {
         self.failure.get().cloned()
     }
 
+    /// Why the last change was refused, where that was for want of room.
+    #[must_use]
+    pub fn shortage(&self) -> Option<Arc<StoreError>> {
+        self.shortage.borrow().clone()
+    }
+
     /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.
     pub async fn close(&self) {
         let (done, closed) = oneshot::channel();
@@ -120,9 +134,59 @@ impl Handle {
 
 type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Send>>;
 
+/// What stanzas ask for. It has its own place, so that a flood of it holds up no manager; and of each follower of each queue
+/// only what they want last counts, so nobody takes more than one place.
+#[derive(Debug, Default)]
+struct Follows {
+    order: VecDeque<Follower>,
+    wanted: HashMap<Follower, bool>,
+    lost: u64,
+    /// Nothing is tried before this, since there was no room on the disk.
+    not_before: Option<Instant>,
+}
+
+/// A queue, and who follows it.
+type Follower = (Name, BareJid);
+
+impl Follows {
+    /// `false`: there is no place left.
+    fn put(&mut self, who: Follower, follow: bool) -> bool {
+        if let Some(wanted) = self.wanted.get_mut(&who) {
+            *wanted = follow;
+            return true;
+        }
+        if self.order.len() >= FOLLOWS_MOST {
+            self.lost += 1;
+            return false;
+        }
+        self.order.push_back(who.clone());
+        self.wanted.insert(who, follow);
+        true
+    }
+
+    /// The first, as an edit.
+    fn first(&self) -> Option<Edit> {
+        let who = self.order.front()?;
+        let (queue, jid) = who.clone();
+        Some(if self.wanted.get(who).copied()? { Edit::Follow { queue, jid } } else { Edit::Unfollow { queue, jid } })
+    }
+
+    fn pop(&mut self) -> Option<(Follower, bool)> {
+        let who = self.order.pop_front()?;
+        let wanted = self.wanted.remove(&who)?;
+        Some((who, wanted))
+    }
+
+    fn is_due(&self) -> bool {
+        !self.order.is_empty() && self.not_before.is_none_or(|moment| moment <= now())
+    }
+}
+
 /// Edits that are being written together.
 struct Batch {
     answers: Vec<(Answer, Outcome)>,
+    /// What stanzas asked for.
+    follows: Vec<(Follower, bool)>,
     commit: Commit,
 }
 
@@ -134,11 +198,10 @@ pub struct Engine {
     requests: mpsc::Receiver<Request>,
     events: broadcast::Sender<Event>,
     failure: Arc<OnceLock<Arc<StoreError>>>,
+    short: watch::Sender<Option<Arc<StoreError>>>,
     failed: CancellationToken,
     waiting: VecDeque<(Edit, Answer)>,
-    /// What stanzas ask for. It has its own place, so that a flood of them holds up no manager.
-    follows: VecDeque<Edit>,
-    follows_lost: u64,
+    follows: Follows,
     warn_due: Instant,
     batch: Option<Batch>,
     outbox: Option<mpsc::Sender<Effect>>,
@@ -160,8 +223,14 @@ impl Engine {
         let (request_sender, requests) = mpsc::channel(EDITS_MOST);
         let events = broadcast::Sender::new(EVENTS_MOST);
         let failure = Arc::new(OnceLock::new());
-        let handle =
-            Handle { desk: desk.clone(), requests: request_sender, events: events.clone(), failure: failure.clone() };
+        let (short, shortage) = watch::channel(None);
+        let handle = Handle {
+            desk: desk.clone(),
+            requests: request_sender,
+            events: events.clone(),
+            failure: failure.clone(),
+            shortage,
+        };
         let engine = Self {
             desk,
             committer: Arc::new(committer),
@@ -169,10 +238,10 @@ impl Engine {
             requests,
             events,
             failure,
+            short,
             failed,
             waiting: VecDeque::new(),
-            follows: VecDeque::new(),
-            follows_lost: 0,
+            follows: Follows::default(),
             warn_due: now(),
             batch: None,
             outbox: None,
@@ -187,14 +256,17 @@ impl Engine {
         loop {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
-            while self.batch.is_none() && !(self.waiting.is_empty() && self.follows.is_empty()) {
+            while self.batch.is_none() && (self.follows.is_due() || !self.waiting.is_empty()) {
                 self.start_batch();
             }
-            if stopping && self.batch.is_none() {
+            self.warn_of_lost();
+            if stopping && self.batch.is_none() && self.waiting.is_empty() {
                 break;
             }
             let blocked = self.send();
             let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
+            let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.order.is_empty());
+            let deadline = deadline.into_iter().chain(retry).min();
             tokio::select! {
                 Some(fact) = self.facts.recv() => self.take_facts(fact),
                 Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
@@ -229,8 +301,8 @@ impl Engine {
                     self.outbox = None;
                     Some(Input::LinkDown { why })
                 }
-                Fact::Edit(edit) => {
-                    self.take_edit_of_stanza(edit, &mut desk);
+                Fact::Follow { queue, jid, follow } => {
+                    self.take_follow((queue, jid), follow, &mut desk);
                     None
                 }
             };
@@ -243,23 +315,20 @@ impl Engine {
         }
     }
 
-    fn take_edit_of_stanza(&mut self, edit: Edit, desk: &mut Desk) {
-        // Who asks again for what they asked for last is answered once; who follows already needs nothing stored.
-        let same_person = |other: &&Edit| follower_of(other) == follower_of(&edit);
-        let last = self.follows.iter().rev().find(same_person);
-        let is_repeat = last.is_some_and(|last| *last == edit);
-        let is_done = last.is_none() && matches!(&edit, Edit::Follow { queue, jid } if desk.greet_again(queue, jid));
-        if is_repeat || is_done {
+    fn take_follow(&mut self, who: Follower, follow: bool, desk: &mut Desk) {
+        // Who follows already needs nothing stored, unless what is being written changes that.
+        let is_settled = self.batch.is_none() && !self.follows.wanted.contains_key(&who);
+        if follow && is_settled && desk.greet_again(&who.0, &who.1) {
             return;
         }
-        if self.follows.len() < FOLLOWS_MOST {
-            self.follows.push_back(edit);
-            return;
-        }
-        self.follows_lost += 1;
-        if now() >= self.warn_due {
+        self.follows.put(who, follow);
+    }
+
+    fn warn_of_lost(&mut self) {
+        if self.follows.lost > 0 && now() >= self.warn_due {
             self.warn_due = now() + WARN_EVERY;
-            warn!(lost = self.follows_lost, "subscription requests are dropped: too many wait for the store");
+            let lost = std::mem::take(&mut self.follows.lost);
+            warn!(lost, "subscription requests were dropped: too many wait for the store");
         }
     }
 
@@ -285,13 +354,14 @@ impl Engine {
     /// Plans what waits, and has written what fits together. What clashes waits for the next round; the first never does.
     fn start_batch(&mut self) {
         if let Some(failure) = self.failure.get() {
-            self.follows.clear();
+            self.follows = Follows::default();
             for (_, answer) in self.waiting.drain(..) {
                 let _ = answer.send(Err(EditError::Store(failure.clone())));
             }
             return;
         }
         let (mut waiting, mut follows) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.follows));
+        let mut taken = Vec::new();
         let mut later = VecDeque::new();
         let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
@@ -314,15 +384,15 @@ impl Engine {
                     },
                 }
             }
-            while let Some(edit) = follows.front().filter(|_| change.len() < BATCH_MOST) {
-                match desk.plan(edit) {
-                    Err(_) => deny(desk, edit),
+            while let Some(edit) = follows.first().filter(|_| follows.is_due() && change.len() < BATCH_MOST) {
+                match desk.plan(&edit) {
+                    Err(_) => deny(desk, &edit),
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => change.extend(plan.change),
                         Err(_) => break,
                     },
                 }
-                follows.pop_front();
+                taken.extend(follows.pop());
             }
         });
         (self.waiting, self.follows) = (later, follows);
@@ -333,7 +403,7 @@ impl Engine {
         } else {
             let committer = self.committer.clone();
             let commit = Box::pin(async move { committer.commit(change).await });
-            self.batch = Some(Batch { answers, commit });
+            self.batch = Some(Batch { answers, follows: taken, commit });
         }
     }
 
@@ -343,13 +413,24 @@ impl Engine {
             Ok(()) => {
                 let events = self.with(|desk| desk.commit(change));
                 self.tell(events);
+                self.short.send_if_modified(|short| short.take().is_some());
                 None
             }
             Err(failure) => Some(Arc::new(failure)),
         };
         match &failure {
             // Nothing was written, so nothing is in doubt: these edits are refused, and everything else goes on.
-            Some(short) if matches!(**short, StoreError::Short { .. }) => self.warn_of(short),
+            Some(short) if matches!(**short, StoreError::Short { .. }) => {
+                self.warn_of(short);
+                self.short.send_replace(Some(short.clone()));
+                // Nobody asks for these again, so they wait.
+                self.follows.not_before = Some(now() + WARN_EVERY);
+                for (who, follow) in batch.follows {
+                    if !self.follows.wanted.contains_key(&who) {
+                        self.follows.put(who, follow);
+                    }
+                }
+            }
             Some(failure) => {
                 error!(error = %crate::telemetry::chain(&**failure), "the store has failed, rosterd stops");
                 let _ = self.failure.set(failure.clone());
@@ -428,11 +509,6 @@ impl Engine {
             let _ = self.events.send(event);
         }
     }
-}
-
-/// Whom an edit of a stanza is about, and which queue.
-fn follower_of(edit: &Edit) -> Option<(&Name, &BareJid)> {
-    if let Edit::Follow { queue, jid } | Edit::Unfollow { queue, jid } = edit { Some((queue, jid)) } else { None }
 }
 
 /// Answers who asked to follow what is not there.

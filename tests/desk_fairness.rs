@@ -296,6 +296,56 @@ fn who_has_not_approved_is_asked_once_a_day() {
 }
 
 #[test]
+fn coming_and_going_takes_no_more_than_one_place() {
+    let mut world = World::new(1_000);
+    world.queue("law");
+    world.input(Input::LinkUp);
+    for _ in 0..1_000 {
+        world.follow("law", "visitor@example.org");
+        world.edit(&Edit::Unfollow { queue: name("law"), jid: jid("visitor@example.org") });
+    }
+    world.follow("law", "visitor@example.org");
+    let effects = world.up();
+    let to_visitor = |effect: &&Effect| !matches!(effect, Effect::Mark);
+    assert_eq!(effects.iter().filter(to_visitor).count(), 2, "approved and told: {effects:?}");
+}
+
+#[test]
+fn who_has_answered_is_not_asked_again_because_the_link_died() {
+    for answer in [Input::Refused { user: jid("ann@example.org") }, Input::Approved { user: jid("ann@example.org") }] {
+        let mut world = World::new(1_000);
+        let law = world.queue("law");
+        world.up();
+        world.operator("ann", law);
+        let ask = Effect::Ask { user: jid("ann@example.org") };
+        assert!(world.wait(Duration::from_secs(1)).contains(&ask));
+        world.input(answer.clone());
+        world.down();
+        assert!(!world.up().contains(&ask), "{answer:?}");
+    }
+}
+
+#[test]
+fn a_link_that_is_behind_gets_no_pings_that_would_be_late() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    world.operator("ann", law);
+    let policy = Policy { ping_after: Some(Duration::from_secs(10)), ..world.desk.policy().clone() };
+    world.desk = Desk::restore(policy, world.desk.records(), world.now).unwrap();
+    world.up();
+    world.see("ann@example.org", Show::Chat);
+    let is_ping = |effect: &Effect| matches!(effect, Effect::Ping { .. });
+    for _ in 0..600 {
+        world.now += Duration::from_millis(100);
+        world.desk.tick(world.now);
+        assert!(!world.desk.outgoing(10, world.now).iter().any(is_ping));
+        assert!(world.desk.next_deadline().is_none_or(|next| next > world.now), "there is nothing to do at once");
+    }
+    assert_eq!(world.desk.queue_by_name(&name("law")).unwrap().published.show, Show::Chat);
+    assert!(world.wait(Duration::from_secs(1)).iter().any(is_ping), "as soon as it has caught up");
+}
+
+#[test]
 fn who_may_follow() {
     let check = |who: WhoMayFollow, may: [bool; 3]| {
         let mut world = World::new(1_000);

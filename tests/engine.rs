@@ -177,6 +177,10 @@ fn seen(user: &str, show: Show) -> Fact {
     Fact::Input(Input::Seen { user: jid(user), resource: "desk".into(), seen })
 }
 
+fn follow(who: &str, follow: bool) -> Fact {
+    Fact::Follow { queue: name("law"), jid: jid(who), follow }
+}
+
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(LIMIT, future).await.unwrap_or_else(|_| panic!("{what}: not within {LIMIT:?}"))
 }
@@ -398,8 +402,10 @@ async fn where_there_is_no_room_that_edit_alone_is_refused() {
     let refused = within("the edit is answered", world.create_queue("law")).await.unwrap().unwrap_err();
     assert!(matches!(&refused, EditError::Store(_)) && refused.to_string().contains("/the/disk"), "{refused}");
     assert!(!world.failed.is_cancelled() && world.engine.failure().is_none(), "the daemon goes on");
+    assert!(world.engine.shortage().is_some(), "and says so");
     world.allow_all();
     within("the next one is done", world.create_queue("law")).await.unwrap().unwrap();
+    assert!(world.engine.shortage().is_none());
 }
 
 #[tokio::test]
@@ -413,19 +419,16 @@ async fn a_flood_of_subscriptions_holds_up_no_manager() {
     let (outbox, mut effects) = mpsc::channel(16);
     world.fact(Fact::LinkUp(outbox)).await;
     for round in 0..20_000 {
-        let (queue, jid) = (name("law"), jid("mallory@example.org"));
         // The same again and again, and back and forth.
-        let edit = if round % 3 == 2 { Edit::Unfollow { queue, jid } } else { Edit::Follow { queue, jid } };
-        world.fact(Fact::Edit(edit)).await;
+        world.fact(follow("mallory@example.org", round % 3 != 2)).await;
         if round % 1_000 == 0 {
             within("a manager is served", world.create_queue(&format!("queue{round}"))).await.unwrap().unwrap();
         }
         while effects.try_recv().is_ok() {}
     }
-    let follow = |who: &str| Fact::Edit(Edit::Follow { queue: name("law"), jid: jid(who) });
     let settled = world.commits.load(Ordering::SeqCst);
     for _ in 0..1_000 {
-        world.fact(follow("visitor@example.org")).await;
+        world.fact(follow("visitor@example.org", true)).await;
     }
     within("a manager is served", world.create_queue("last")).await.unwrap().unwrap();
     assert!(settled > before);
@@ -438,7 +441,7 @@ async fn who_asks_to_follow_what_is_not_there_is_told_so() {
     world.allow_all();
     let (outbox, mut effects) = mpsc::channel(16);
     world.fact(Fact::LinkUp(outbox)).await;
-    world.fact(Fact::Edit(Edit::Follow { queue: name("nowhere"), jid: jid("visitor@example.org") })).await;
+    world.fact(Fact::Follow { queue: name("nowhere"), jid: jid("visitor@example.org"), follow: true }).await;
     let denied = async {
         loop {
             if let Effect::Deny { from, to } = effects.recv().await.unwrap() {
@@ -447,4 +450,25 @@ async fn who_asks_to_follow_what_is_not_there_is_told_so() {
         }
     };
     assert_eq!(within("they are told", denied).await, (name("nowhere"), jid("visitor@example.org")));
+}
+
+#[tokio::test]
+async fn who_comes_back_while_their_leaving_is_written_stays() {
+    let mut world = World::new().await;
+    (0..4).for_each(|_| world.allow(Next::Succeed));
+    world.staffed().await;
+    while world.began.try_recv().is_ok() {}
+    let follows = |world: &World| {
+        let is_it = |record: &Record| matches!(record, Record::Subscriber(it) if it.jid == jid("visitor@example.org"));
+        world.engine.read(|desk| desk.records().iter().any(is_it))
+    };
+    assert!(follows(&world));
+    world.fact(follow("visitor@example.org", false)).await;
+    within("the leaving is being written", world.began.recv()).await;
+    world.fact(follow("visitor@example.org", true)).await;
+    world.allow_all();
+    // What comes after it in line has been worked off when this is done.
+    within("a manager is served", world.create_queue("tax")).await.unwrap().unwrap();
+    within("a manager is served", world.create_queue("art")).await.unwrap().unwrap();
+    assert!(follows(&world));
 }

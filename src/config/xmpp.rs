@@ -37,6 +37,9 @@ pub struct Xmpp {
     pub ask_again: Duration,
 }
 
+/// Within this time a link that is dead has to be found out: what was sent before is taken for arrived a little later.
+const DEAD_WITHIN: Duration = Duration::from_secs(110);
+
 const SERVER: Key = Key {
     path: "xmpp.server",
     value: Given::Default("\"127.0.0.1:5347\""),
@@ -138,6 +141,11 @@ impl Xmpp {
         let who_may_subscribe = keys.take(&WHO_MAY_SUBSCRIBE, reader::choice(&WhoMayFollow::ALL, WhoMayFollow::as_str));
         let ping_after = keys.take(&PING_AFTER, reader::some_time);
         let ping_timeout = keys.take(&PING_TIMEOUT, reader::some_time);
+        if let (Some(after), Some(timeout)) = (ping_after, ping_timeout)
+            && after + timeout > DEAD_WITHIN
+        {
+            keys.problem(&PING_AFTER, format!("is too long: together with ping_timeout {DEAD_WITHIN:?} at the most"));
+        }
         let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
         let sweep_rate = keys.take(&SWEEP_RATE, reader::number);
         let sweep_quiet = keys.take(&SWEEP_QUIET, reader::duration);

@@ -185,6 +185,7 @@ impl Desk {
         if let Some(state) = self.queues.get_mut(&queue)
             && state.subscribers.remove(jid).is_some()
         {
+            self.outbox.ungreet(queue, jid);
             self.outbox.farewell(state.queue.name.clone(), jid.clone());
         }
     }

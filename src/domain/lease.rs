@@ -48,28 +48,46 @@ pub(super) enum Life {
 /// Whom to look at, and when.
 #[derive(Debug, Default)]
 pub(super) struct Leases {
-    /// Users with resources, by the moment at which one of those may need something: each user stands here once.
-    wheel: BTreeMap<Tick, Vec<UserId>>,
+    /// Users with resources, by the moment at which one of those may have to be pinged: each user stands here once.
+    silences: BTreeMap<Tick, Vec<UserId>>,
+    /// Users of whom an answer is waited for, by the moment at which it is late. Bounded by the pings that are out.
+    answers: BTreeMap<Tick, Vec<UserId>>,
     /// Resources that are to be pinged. Bounded by the resources there are: each stands here once.
     due: VecDeque<(UserId, Box<str>)>,
+    may_ping: bool,
+    /// When it is tried again, where the link was behind.
+    retry: Option<Instant>,
 }
+
+/// How soon it is tried again whether the link has caught up.
+const RETRY: Duration = Duration::from_millis(200);
 
 impl Leases {
     pub(super) fn clear(&mut self) {
-        self.wheel.clear();
-        self.due.clear();
+        *self = Self::default();
+    }
+
+    pub(super) fn may_ping(&mut self, may: bool) {
+        self.may_ping = may;
     }
 
     pub(super) fn has_due(&self) -> bool {
-        !self.due.is_empty()
+        self.may_ping && !self.due.is_empty()
     }
 
     pub(super) fn next(&self, began: Instant) -> Option<Instant> {
-        self.wheel.first_key_value().map(|(tick, _)| tick.instant(began))
+        let first = |wheel: &BTreeMap<Tick, Vec<UserId>>| wheel.keys().next().copied();
+        let next = first(&self.silences).into_iter().chain(first(&self.answers)).min();
+        next.map(|tick| tick.instant(began)).into_iter().chain(self.retry).min()
     }
 
-    fn look_at(&mut self, user: UserId, when: Tick) {
-        self.wheel.entry(when).or_default().push(user);
+    /// Everybody in `wheel` whose moment has come.
+    fn take(wheel: &mut BTreeMap<Tick, Vec<UserId>>, now: Tick) -> Vec<UserId> {
+        let mut taken = Vec::new();
+        while let Some(entry) = wheel.first_entry().filter(|entry| *entry.key() <= now) {
+            taken.extend(entry.remove());
+        }
+        taken
     }
 }
 
@@ -79,48 +97,52 @@ fn patience(ping_after: Duration, user: UserId) -> Duration {
     ping_after / 128 * (64 + user.get() % 65)
 }
 
-/// When a resource needs something.
-fn due_at(life: Life, since: Tick, user: UserId, policy: &Policy) -> Tick {
+/// When a resource needs something, if it does by itself.
+fn due_at(life: Life, since: Tick, user: UserId, policy: &Policy) -> Option<Tick> {
     match life {
-        Life::Heard => since.after(policy.ping_after.map_or(Duration::MAX, |it| patience(it, user))),
-        Life::Stale => Tick(u32::MAX),
-        Life::Due => since.after(Duration::from_millis(500)),
-        Life::Pinged | Life::Doubted => since.after(policy.ping_timeout),
+        Life::Heard => Some(since.after(patience(policy.ping_after?, user))),
+        Life::Pinged | Life::Doubted => Some(since.after(policy.ping_timeout)),
+        // The one waits for its turn, the other until it is heard.
+        Life::Due | Life::Stale => None,
     }
 }
 
 impl Desk {
-    /// Sees to it that the leases of a user who was just heard are looked at in time.
+    /// Sees to it that the leases of a user who was heard are looked at in time.
     pub(super) fn lease(&mut self, id: UserId) {
-        let Some(person) = self.people.get_mut(&id) else { return };
-        if self.policy.ping_after.is_none() || person.leased || person.presence.resources().is_empty() {
-            return;
-        }
-        let next = person.presence.resources().iter().map(|it| due_at(it.life, it.since, id, &self.policy)).min();
-        // A stale resource needs nothing until it is heard, and then it is looked at anew.
-        if let Some(next) = next.filter(|next| *next < Tick(u32::MAX)) {
+        let Some(person) = self.people.get_mut(&id).filter(|person| !person.leased) else { return };
+        let heard = person.presence.resources().iter().filter(|it| it.life == Life::Heard);
+        let next = heard.filter_map(|it| due_at(it.life, it.since, id, &self.policy)).min();
+        if let Some(next) = next {
             person.leased = true;
-            self.leases.look_at(id, next);
+            self.leases.silences.entry(next).or_default().push(id);
         }
+    }
+
+    fn await_answer(&mut self, id: UserId, now: Tick) {
+        let late = now.after(self.policy.ping_timeout);
+        self.leases.answers.entry(late).or_default().push(id);
     }
 
     /// Looks at all leases whose moment has come.
     pub(super) fn tick_leases(&mut self, now: Instant, events: &mut Vec<Event>) {
         let tick = Tick::at(self.began, now);
-        while let Some(entry) = self.leases.wheel.first_entry().filter(|entry| *entry.key() <= tick) {
-            for id in entry.remove() {
-                self.look(id, tick, events);
-                self.lease(id);
+        for id in Leases::take(&mut self.leases.silences, tick) {
+            if let Some(person) = self.people.get_mut(&id) {
+                person.leased = false;
             }
+            self.look(id, tick, events);
+        }
+        for id in Leases::take(&mut self.leases.answers, tick) {
+            self.look(id, tick, events);
         }
     }
 
     fn look(&mut self, id: UserId, now: Tick, events: &mut Vec<Event>) {
         let Some(person) = self.people.get_mut(&id) else { return };
-        person.leased = false;
         let mut presence = std::mem::take(&mut person.presence);
         presence.retain(|resource| {
-            if due_at(resource.life, resource.since, id, &self.policy) > now {
+            if due_at(resource.life, resource.since, id, &self.policy).is_none_or(|due| due > now) {
                 return true;
             }
             match resource.life {
@@ -133,16 +155,20 @@ impl Desk {
                     resource.set(Life::Stale, now);
                 }
                 Life::Doubted => return false,
-                // The one waits for its turn, the other until it is heard.
-                Life::Due | Life::Stale => resource.since = now,
+                Life::Due | Life::Stale => {}
             }
             true
         });
         self.observe(id, |seen| *seen = presence, events);
+        self.lease(id);
     }
 
     /// The next ping that is due.
     pub(super) fn next_ping(&mut self, now: Instant) -> Option<Effect> {
+        self.leases.retry = (!self.leases.may_ping && !self.leases.due.is_empty()).then(|| now + RETRY);
+        if self.leases.retry.is_some() {
+            return None;
+        }
         let now = Tick::at(self.began, now);
         while let Some((id, name)) = self.leases.due.pop_front() {
             let Some(person) = self.people.get_mut(&id) else { continue };
@@ -150,7 +176,9 @@ impl Desk {
             // Another life: it was heard meanwhile.
             if resource.life == Life::Due {
                 resource.set(Life::Pinged, now);
-                return Some(Effect::Ping { user: person.jid.clone(), resource: name });
+                let user = person.jid.clone();
+                self.await_answer(id, now);
+                return Some(Effect::Ping { user, resource: name });
             }
         }
         None
@@ -178,6 +206,7 @@ impl Desk {
         {
             resource.set(Life::Doubted, tick);
             self.outbox.probe(id);
+            self.await_answer(id, tick);
         }
     }
 

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, UserId};
+use super::{
+    BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, UserId,
+    desk::{Person, Standing},
+};
 
 /// The most refusals that wait to be sent: they answer strangers, who may be many.
 const DENIALS_MOST: usize = 1_024;
@@ -17,6 +20,9 @@ const SHOOED_MOST: usize = 10_000;
 
 /// The most stanzas that are remembered for the case that the link dies under them.
 const SENT_MOST: usize = 10_000;
+/// Pings are taken out only where there is this much room: on a link that is behind, the answer would come too late through
+/// no fault of the client.
+const PING_ROOM: usize = 256;
 /// How long a link has to live on after a stanza until that has arrived for sure: longer than it takes to find it dead.
 pub const ARRIVES_WITHIN: Duration = Duration::from_mins(2);
 
@@ -37,8 +43,6 @@ pub(super) struct Told {
     published: Option<Published>,
     /// They are to be told that they may follow.
     pub(super) approve: bool,
-    /// They stand in [`Outbox::greets`].
-    waiting: bool,
 }
 
 /// A pass over the followers of a queue.
@@ -59,7 +63,7 @@ pub(super) struct Outbox {
     /// Those who followed a queue that went. Bounded by the followers there were.
     farewells: BTreeSet<(Name, BareJid)>,
     /// Followers to be told alone. Bounded by the followers there are.
-    greets: VecDeque<(QueueId, BareJid)>,
+    greets: BTreeSet<(QueueId, BareJid)>,
     retells: VecDeque<QueueId>,
     passes: BTreeMap<QueueId, Pass>,
     leaves: BTreeSet<BareJid>,
@@ -90,9 +94,12 @@ impl Outbox {
 
     pub(super) fn greet(&mut self, told: &mut Told, queue: QueueId, to: BareJid) {
         told.link = 0;
-        if !std::mem::replace(&mut told.waiting, true) {
-            self.greets.push_back((queue, to));
-        }
+        self.greets.insert((queue, to));
+    }
+
+    /// Who follows no longer is greeted no longer.
+    pub(super) fn ungreet(&mut self, queue: QueueId, to: &BareJid) {
+        self.greets.remove(&(queue, to.clone()));
     }
 
     pub(super) fn retell(&mut self, queue: QueueId) {
@@ -183,6 +190,7 @@ impl Desk {
     /// Takes out at most `room` stanzas, in the order in which they are to be sent. What is taken out counts as sent.
     pub fn outgoing(&mut self, room: usize, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
+        self.leases.may_ping(room >= PING_ROOM);
         while effects.len() < room {
             let Some(effect) = self.next_effect(now) else { break };
             effects.push(effect);
@@ -225,8 +233,13 @@ impl Desk {
                 continue;
             }
             match once {
-                Once::Ask(id) if self.people.get(&id).is_some_and(|person| person.is_assigned()) => self.ask(id),
-                Once::Ask(_) => {}
+                Once::Ask(id) => {
+                    // Who has said yes or no was asked.
+                    let waits = |person: &Person| person.is_assigned() && person.standing == Standing::Asked;
+                    if self.people.get(&id).is_some_and(|person| waits(person)) {
+                        self.ask(id);
+                    }
+                }
                 Once::Leave(user) => {
                     if self.user_at(&user).is_none_or(|id| !self.people[&id].is_assigned()) {
                         self.outbox.leave(user);
@@ -270,7 +283,7 @@ impl Desk {
     }
 
     fn next_greet(&mut self, now: Instant) -> Option<Effect> {
-        while let Some((id, to)) = self.outbox.greets.pop_front() {
+        while let Some((id, to)) = self.outbox.greets.pop_first() {
             if !self.queues.contains_key(&id) {
                 continue;
             }
@@ -280,11 +293,14 @@ impl Desk {
             let queue = state.queue.name.clone();
             let Some(told) = state.subscribers.get_mut(&to) else { continue };
             if std::mem::take(&mut told.approve) {
-                self.outbox.greets.push_front((id, to.clone()));
+                self.outbox.greets.insert((id, to.clone()));
                 self.outbox.remember(Once::Approve(id, to.clone()), now);
                 return Some(Effect::Approve { queue, to });
             }
-            *told = Told { link, published: Some(published), approve: false, waiting: false };
+            if told.link == link && told.published == Some(published) {
+                continue;
+            }
+            *told = Told { link, published: Some(published), approve: false };
             return Some(Effect::Tell { queue, to, published });
         }
         None

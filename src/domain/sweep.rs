@@ -56,8 +56,8 @@ pub(super) struct Sweep {
     pub(super) link: u32,
     done: usize,
     total: usize,
-    /// Whether the sweep is next, or what else is paced.
-    turn: bool,
+    /// Whose turn it is, of all kinds that are paced.
+    turn: usize,
     pace: Pace,
 }
 
@@ -76,6 +76,10 @@ const MARK_MOST: Duration = Duration::from_secs(30);
 
 /// However often somebody is to be asked again, all are not looked through more often than this.
 const ASK_AGAIN_LEAST: Duration = Duration::from_mins(1);
+
+/// What is paced, each in its turn.
+const KINDS: [fn(&mut Desk, Instant) -> Option<Effect>; 5] =
+    [Desk::next_of_sweep, Desk::next_leaving, Desk::next_asking, Desk::next_probing, Desk::next_ping];
 
 impl Pace {
     fn new(rate: u32, now: Instant) -> Self {
@@ -97,7 +101,7 @@ impl Pace {
 
 impl Sweep {
     pub(super) fn new(rate: u32, now: Instant) -> Self {
-        Self { stage: Stage::Down, link: 0, done: 0, total: 0, turn: false, pace: Pace::new(rate, now) }
+        Self { stage: Stage::Down, link: 0, done: 0, total: 0, turn: 0, pace: Pace::new(rate, now) }
     }
 
     pub(super) fn phase(&self) -> LinkPhase {
@@ -196,32 +200,35 @@ impl Desk {
         if self.outbox.closing || self.sweep.pace.free_at() > now {
             return None;
         }
-        self.sweep.turn = !self.sweep.turn;
-        let effect = if self.sweep.turn {
-            self.next_of_sweep(now).or_else(|| self.next_of_sets(now))
-        } else {
-            self.next_of_sets(now).or_else(|| self.next_of_sweep(now))
-        };
+        self.sweep.turn = (self.sweep.turn + 1) % KINDS.len();
+        let in_turn = KINDS.iter().cycle().skip(self.sweep.turn).take(KINDS.len());
+        let effect = in_turn.map(|kind| kind(self, now)).find(Option::is_some).flatten();
+        // Strangers come last.
         let effect = effect.or_else(|| self.outbox.next_shoo().map(|user| Effect::Leave { user }))?;
         self.sweep.pace.spend(now);
         Some(effect)
     }
 
-    fn next_of_sets(&mut self, now: Instant) -> Option<Effect> {
-        if let Some(user) = self.outbox.next_leave(now) {
-            return Some(Effect::Leave { user });
-        }
+    fn next_leaving(&mut self, now: Instant) -> Option<Effect> {
+        self.outbox.next_leave(now).map(|user| Effect::Leave { user })
+    }
+
+    fn next_asking(&mut self, now: Instant) -> Option<Effect> {
         while let Some(id) = self.outbox.next_ask() {
             if let Some(effect) = self.asking(id, now) {
                 return Some(effect);
             }
         }
+        None
+    }
+
+    fn next_probing(&mut self, _now: Instant) -> Option<Effect> {
         while let Some(id) = self.outbox.next_probe() {
             if let Some(person) = self.people.get(&id).filter(|person| person.is_assigned()) {
                 return Some(Effect::Probe { user: person.jid.clone() });
             }
         }
-        self.next_ping(now)
+        None
     }
 
     fn next_of_sweep(&mut self, now: Instant) -> Option<Effect> {

@@ -8,7 +8,7 @@ use super::{
     iq::{Query, Request},
     ours::{Ours, Target},
 };
-use crate::domain::{BareJid, Edit, Input, Name, Seen, Show};
+use crate::domain::{BareJid, Input, Name, Seen, Show};
 
 /// The most bytes of a status text that are kept.
 const STATUS_MOST: usize = 1_024;
@@ -18,8 +18,8 @@ const STATUS_MOST: usize = 1_024;
 pub(super) enum Meaning {
     /// Something was seen.
     Input(Input),
-    /// Somebody asks for a change.
-    Edit(Edit),
+    /// Somebody wants to follow a queue, or no longer.
+    Follow { queue: Name, jid: BareJid, follow: bool },
     /// Somebody asks for an answer.
     Request(Request),
     /// An answer to a request of ours.
@@ -152,8 +152,12 @@ fn watched(stanza: &Element, user: BareJid, from: &Jid) -> Meaning {
 /// Presence for a queue (RFC 6121 section 3), whose server we are.
 fn asked_of_queue(stanza: &Element, queue: Name, from: BareJid) -> Meaning {
     match stanza.attr("type") {
-        Some("subscribe") => Meaning::Edit(Edit::Follow { queue, jid: from }),
-        Some("unsubscribe") => Meaning::Edit(Edit::Unfollow { queue, jid: from }),
+        // What is stored has to be the same when it is prepared again.
+        Some("subscribe") => match BareJid::parse(from.as_str()) {
+            Ok(jid) => Meaning::Follow { queue, jid, follow: true },
+            Err(_) => Meaning::Input(Input::Dropped { from: None, reason: "unstable-address" }),
+        },
+        Some("unsubscribe") => Meaning::Follow { queue, jid: from, follow: false },
         Some("probe") => Meaning::Input(Input::Probed { queue, from }),
         // A queue follows nobody, so what others are is nothing to it.
         _ => Meaning::Nothing,
@@ -315,8 +319,8 @@ mod tests {
             meaning(&format!("<presence from='ann@localhost/x' to='Law@queues.localhost' type='{kind}'/>"))
         };
         let law = || Name::parse("law", 60).unwrap();
-        assert_eq!(of("subscribe"), Meaning::Edit(Edit::Follow { queue: law(), jid: ann() }));
-        assert_eq!(of("unsubscribe"), Meaning::Edit(Edit::Unfollow { queue: law(), jid: ann() }));
+        assert_eq!(of("subscribe"), Meaning::Follow { queue: law(), jid: ann(), follow: true });
+        assert_eq!(of("unsubscribe"), Meaning::Follow { queue: law(), jid: ann(), follow: false });
         assert_eq!(of("probe"), Meaning::Input(Input::Probed { queue: law(), from: ann() }));
         for kind in ["unavailable", "subscribed", "unsubscribed", "error", "weird"] {
             assert_eq!(of(kind), Meaning::Nothing, "{kind}");

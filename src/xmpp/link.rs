@@ -278,7 +278,7 @@ impl Reader<'_> {
         match meaning {
             Meaning::Input(Input::Dropped { from, reason }) => self.dropped(from, reason).await,
             Meaning::Input(input) => self.tell(Fact::Input(input)).await,
-            Meaning::Edit(edit) => self.tell(Fact::Edit(edit)).await,
+            Meaning::Follow { queue, jid, follow } => self.tell(Fact::Follow { queue, jid, follow }).await,
             Meaning::Request(request) => {
                 let from = request.from.to_bare();
                 let reply = iq::answer(request, |name| self.engine.read(|desk| desk.queue_named(name).is_some()));

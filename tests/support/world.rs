@@ -136,7 +136,7 @@ async fn pass_on(mut from: mpsc::Receiver<Fact>, to: mpsc::Sender<Fact>, seen: m
             Fact::LinkUp(_) => "up".to_owned(),
             Fact::LinkDown(why) => format!("down: {why}"),
             Fact::Input(input) => format!("{input:?}"),
-            Fact::Edit(edit) => format!("{edit:?}"),
+            Fact::Follow { queue, jid, follow } => format!("follow {queue} {jid} {follow}"),
         };
         let _ = to.send(fact).await;
         let _ = seen.send(words).await;

@@ -117,7 +117,8 @@ pub struct TallyStatus {
 /// How everything is now.
 #[must_use]
 pub fn status(handle: &Handle) -> Status {
-    let store_failure = handle.failure().map(|failure| crate::telemetry::chain(&*failure));
+    let store_failure =
+        handle.failure().or_else(|| handle.shortage()).map(|failure| crate::telemetry::chain(&*failure));
     handle.read(|desk| Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         link: match desk.link() {
