@@ -119,7 +119,7 @@ impl Desk {
         }
     }
 
-    fn await_answer(&mut self, id: UserId, now: Tick) {
+    fn expect_answer(&mut self, id: UserId, now: Tick) {
         let late = now.after(self.policy.ping_timeout);
         self.leases.answers.entry(late).or_default().push(id);
     }
@@ -177,7 +177,7 @@ impl Desk {
             if resource.life == Life::Due {
                 resource.set(Life::Pinged, now);
                 let user = person.jid.clone();
-                self.await_answer(id, now);
+                self.expect_answer(id, now);
                 return Some(Effect::Ping { user, resource: name });
             }
         }
@@ -206,7 +206,7 @@ impl Desk {
         {
             resource.set(Life::Doubted, tick);
             self.outbox.probe(id);
-            self.await_answer(id, tick);
+            self.expect_answer(id, tick);
         }
     }
 
