@@ -228,3 +228,16 @@ pub struct NotYours(String);
 pub fn records(handle: &Handle) -> Vec<Record> {
     handle.read(Desk::records)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_holds_where_nothing_is_set() {
+        let text = "[xmpp]\ndomain = 'queues.example.org'\nuser_domain = 'example.org'\nsecret = 'x'\n";
+        let settings = crate::config::parse(text).unwrap();
+        let watcher = Name::parse("staffing", Name::QUEUE_MOST).unwrap();
+        assert_eq!(policy(&settings), Policy::new("queues.example.org", "example.org", watcher));
+    }
+}

@@ -3,8 +3,10 @@
 //!
 //! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
 
+mod follows;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock, PoisonError, RwLock},
@@ -15,6 +17,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use self::follows::{Follower, Follows};
 use crate::{
     domain::{BareJid, Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Name, Outcome, Published, Refusal},
     store::{Committer, StoreError},
@@ -24,8 +27,6 @@ use crate::{
 const FACTS_MOST: usize = 4_096;
 /// Edits that may wait for the store; who asks for more waits.
 const EDITS_MOST: usize = 1_024;
-/// Edits that stanzas ask for and that may wait for the store; more are dropped.
-const FOLLOWS_MOST: usize = 16_384;
 /// How often it is said that something goes on going wrong.
 const WARN_EVERY: Duration = Duration::from_mins(1);
 /// Facts taken in one go, with one hold of the lock.
@@ -134,54 +135,6 @@ impl Handle {
 
 type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Send>>;
 
-/// What stanzas ask for. It has its own place, so that a flood of it holds up no manager; and of each follower of each queue
-/// only what they want last counts, so nobody takes more than one place.
-#[derive(Debug, Default)]
-struct Follows {
-    order: VecDeque<Follower>,
-    wanted: HashMap<Follower, bool>,
-    lost: u64,
-    /// Nothing is tried before this, since there was no room on the disk.
-    not_before: Option<Instant>,
-}
-
-/// A queue, and who follows it.
-type Follower = (Name, BareJid);
-
-impl Follows {
-    /// `false`: there is no place left.
-    fn put(&mut self, who: Follower, follow: bool) -> bool {
-        if let Some(wanted) = self.wanted.get_mut(&who) {
-            *wanted = follow;
-            return true;
-        }
-        if self.order.len() >= FOLLOWS_MOST {
-            self.lost += 1;
-            return false;
-        }
-        self.order.push_back(who.clone());
-        self.wanted.insert(who, follow);
-        true
-    }
-
-    /// The first, as an edit.
-    fn first(&self) -> Option<Edit> {
-        let who = self.order.front()?;
-        let (queue, jid) = who.clone();
-        Some(if self.wanted.get(who).copied()? { Edit::Follow { queue, jid } } else { Edit::Unfollow { queue, jid } })
-    }
-
-    fn pop(&mut self) -> Option<(Follower, bool)> {
-        let who = self.order.pop_front()?;
-        let wanted = self.wanted.remove(&who)?;
-        Some((who, wanted))
-    }
-
-    fn is_due(&self) -> bool {
-        !self.order.is_empty() && self.not_before.is_none_or(|moment| moment <= now())
-    }
-}
-
 /// Edits that are being written together.
 struct Batch {
     answers: Vec<(Answer, Outcome)>,
@@ -256,7 +209,7 @@ impl Engine {
         loop {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
-            while self.batch.is_none() && (self.follows.is_due() || !self.waiting.is_empty()) {
+            while self.batch.is_none() && (self.follows.is_due(now()) || !self.waiting.is_empty()) {
                 self.start_batch();
             }
             self.warn_of_lost();
@@ -265,7 +218,7 @@ impl Engine {
             }
             let blocked = self.send();
             let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
-            let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.order.is_empty());
+            let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
             let deadline = deadline.into_iter().chain(retry).min();
             tokio::select! {
                 Some(fact) = self.facts.recv() => self.take_facts(fact),
@@ -317,7 +270,7 @@ impl Engine {
 
     fn take_follow(&mut self, who: Follower, follow: bool, desk: &mut Desk) {
         // Who follows already needs nothing stored, unless what is being written changes that.
-        let is_settled = self.batch.is_none() && !self.follows.wanted.contains_key(&who);
+        let is_settled = self.batch.is_none() && !self.follows.waits(&who);
         if follow && is_settled && desk.greet_again(&who.0, &who.1) {
             return;
         }
@@ -384,9 +337,9 @@ impl Engine {
                     },
                 }
             }
-            while let Some(edit) = follows.first().filter(|_| follows.is_due() && change.len() < BATCH_MOST) {
+            while let Some(edit) = follows.first().filter(|_| follows.is_due(now()) && change.len() < BATCH_MOST) {
                 match desk.plan(&edit) {
-                    Err(_) => deny(desk, &edit),
+                    Err(_) => follows.deny_first(desk),
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => change.extend(plan.change),
                         Err(_) => break,
@@ -426,7 +379,7 @@ impl Engine {
                 // Nobody asks for these again, so they wait.
                 self.follows.not_before = Some(now() + WARN_EVERY);
                 for (who, follow) in batch.follows {
-                    if !self.follows.wanted.contains_key(&who) {
+                    if !self.follows.waits(&who) {
                         self.follows.put(who, follow);
                     }
                 }
@@ -508,13 +461,6 @@ impl Engine {
             // Nobody may be listening.
             let _ = self.events.send(event);
         }
-    }
-}
-
-/// Answers who asked to follow what is not there.
-fn deny(desk: &mut Desk, edit: &Edit) {
-    if let Edit::Follow { queue, jid } = edit {
-        desk.deny(queue.clone(), jid.clone());
     }
 }
 

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use rosterd::domain::{
-    AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, QueueFields,
-    QueueId, Reason, Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId, WhoMayFollow,
+    AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Name, Outcome, Policy, QueueFields, QueueId, Reason,
+    Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId, WhoMayFollow,
 };
 
 fn name(text: &str) -> Name {
@@ -26,18 +26,10 @@ impl World {
     fn new(sweep_rate: u32) -> Self {
         let now = Instant::now();
         let policy = Policy {
-            precedence: Precedence::default(),
-            merge: Merge::MostAvailable,
-            domain: "queues.example.org".into(),
-            user_domain: "example.org".into(),
-            watcher: name("staffing"),
-            who_may_follow: WhoMayFollow::UserDomain,
             sweep_rate,
-            sweep_quiet: Duration::from_secs(1),
-            ask_again: Duration::from_hours(24),
             ping_after: None,
-            ping_timeout: Duration::from_secs(20),
             session_idle: 3_600,
+            ..Policy::new("queues.example.org", "example.org", name("staffing"))
         };
         let mut world = Self { desk: Desk::new(policy, now), now, account: AccountId::new(1).unwrap() };
         world.edit(&Edit::AddAccount { name: name("acme"), password_hash: "old".into() });

@@ -14,8 +14,8 @@ use std::{
 
 use proptest::{prelude::*, test_runner::TestCaseError};
 use rosterd::domain::{
-    ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence,
-    Published, QueueFields, QueueId, Seen, Show, UserFields, UserId, WhoMayFollow,
+    ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Merge, Name, Outcome, Policy, Published,
+    QueueFields, QueueId, Seen, Show, UserFields, UserId,
 };
 
 const USERS: usize = 4;
@@ -109,18 +109,11 @@ impl Model {
     fn new(merge: Merge) -> Self {
         let now = Instant::now();
         let policy = Policy {
-            precedence: Precedence::default(),
             merge,
-            domain: "queues.example.org".into(),
-            user_domain: "example.org".into(),
-            watcher: Name::parse("staffing", 60).unwrap(),
-            who_may_follow: WhoMayFollow::UserDomain,
             sweep_rate: 200,
-            sweep_quiet: Duration::from_secs(1),
-            ask_again: Duration::from_hours(24),
             ping_after: Some(Duration::from_secs(30)),
-            ping_timeout: Duration::from_secs(20),
             session_idle: 3_600,
+            ..Policy::new("queues.example.org", "example.org", Name::parse("staffing", 60).unwrap())
         };
         let mut model = Self {
             desk: Desk::new(policy, now),

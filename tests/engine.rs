@@ -21,8 +21,8 @@ use std::{
 use futures::future::join_all;
 use rosterd::{
     domain::{
-        AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence,
-        QueueFields, QueueId, Record, Refusal, Seen, Show, UserFields, UserId, WhoMayFollow, Write,
+        AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Name, Outcome, Policy, QueueFields, QueueId,
+        Record, Refusal, Seen, Show, UserFields, UserId, Write,
     },
     engine::{EditError, Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -93,18 +93,11 @@ fn jid(text: &str) -> BareJid {
 
 fn policy() -> Policy {
     Policy {
-        precedence: Precedence::default(),
-        merge: Merge::MostAvailable,
-        domain: "queues.example.org".into(),
-        user_domain: "example.org".into(),
-        watcher: name("staffing"),
-        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 100_000,
         sweep_quiet: Duration::ZERO,
-        ask_again: Duration::from_hours(24),
         ping_after: None,
-        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
+        ..Policy::new("queues.example.org", "example.org", name("staffing"))
     }
 }
 

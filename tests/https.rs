@@ -19,7 +19,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
-    domain::{Desk, Edit, Merge, Name, Policy, Precedence, Record, WhoMayFollow, Write},
+    domain::{Desk, Edit, Name, Policy, Record, Write},
     engine::{Engine, Handle},
     http::{ServeError, Server, Settings},
     password,
@@ -125,18 +125,11 @@ fn settings(state: &Path) -> Settings {
 
 fn desk() -> Desk {
     let policy = Policy {
-        precedence: Precedence::default(),
-        merge: Merge::MostAvailable,
-        domain: "queues.example.org".into(),
-        user_domain: "example.org".into(),
-        watcher: name("staffing"),
-        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 500,
-        sweep_quiet: Duration::from_secs(1),
         ask_again: Duration::from_hours(1),
         ping_after: None,
-        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
+        ..Policy::new("queues.example.org", "example.org", name("staffing"))
     };
     Desk::new(policy, Instant::now().into_std())
 }

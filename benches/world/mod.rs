@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rosterd::domain::{
-    Account, AccountId, BareJid, Desk, Input, Merge, Name, Operator, Policy, Precedence, Queue, QueueId, Record, Seen,
-    Show, User, UserId, WhoMayFollow, Write,
+    Account, AccountId, BareJid, Desk, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show, User, UserId,
+    Write,
 };
 
 /// How many users there are.
@@ -42,18 +42,8 @@ pub(crate) fn seen(user: BareJid, show: Show) -> Input {
 /// An empty desk.
 pub(crate) fn empty(now: Instant) -> Desk {
     let policy = Policy {
-        precedence: Precedence::default(),
-        merge: Merge::MostAvailable,
-        domain: "queues.example.org".into(),
-        user_domain: "example.org".into(),
-        watcher: Name::parse("staffing", 60).expect("it is a name"),
-        who_may_follow: WhoMayFollow::UserDomain,
-        sweep_rate: 1_500,
-        sweep_quiet: Duration::from_secs(1),
-        ask_again: Duration::from_hours(24),
-        ping_after: Some(Duration::from_mins(2)),
-        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
+        ..Policy::new("queues.example.org", "example.org", Name::parse("staffing", 60).expect("it is a name"))
     };
     Desk::new(policy, now)
 }

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// The settings that decisions depend on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The order of shows.
     pub precedence: Precedence,
@@ -43,6 +43,27 @@ pub struct Policy {
     pub ping_timeout: Duration,
     /// After how many seconds without use a session ends.
     pub session_idle: u64,
+}
+
+impl Policy {
+    /// What holds where nothing is set.
+    #[must_use]
+    pub fn new(domain: &str, user_domain: &str, watcher: Name) -> Self {
+        Self {
+            precedence: Precedence::default(),
+            merge: Merge::default(),
+            domain: domain.into(),
+            user_domain: user_domain.into(),
+            watcher,
+            who_may_follow: WhoMayFollow::default(),
+            sweep_rate: 1_500,
+            sweep_quiet: Duration::from_secs(1),
+            ask_again: Duration::from_hours(24),
+            ping_after: Some(Duration::from_mins(2)),
+            ping_timeout: Duration::from_secs(20),
+            session_idle: 30 * 24 * 3_600,
+        }
+    }
 }
 
 /// Who may follow a queue's presence.

@@ -219,8 +219,7 @@ impl Desk {
 mod tests {
     use super::*;
     use crate::domain::{
-        AccountId, BareJid, Edit, Input, Merge, Name, Outcome, Precedence, QueueFields, QueueId, Reason, Seen, Show,
-        UserFields, WhoMayFollow,
+        AccountId, BareJid, Edit, Input, Name, Outcome, QueueFields, QueueId, Reason, Seen, Show, UserFields,
     };
 
     const PING_AFTER: Duration = Duration::from_secs(100);
@@ -241,18 +240,12 @@ mod tests {
         fn new() -> Self {
             let name = |text: &str| Name::parse(text, 40).unwrap();
             let policy = Policy {
-                precedence: Precedence::default(),
-                merge: Merge::MostAvailable,
-                domain: "queues.example.org".into(),
-                user_domain: "example.org".into(),
-                watcher: name("staffing"),
-                who_may_follow: WhoMayFollow::UserDomain,
                 sweep_rate: 1_000,
                 sweep_quiet: Duration::ZERO,
-                ask_again: Duration::from_hours(24),
                 ping_after: Some(PING_AFTER),
                 ping_timeout: PING_TIMEOUT,
                 session_idle: 3_600,
+                ..Policy::new("queues.example.org", "example.org", name("staffing"))
             };
             let now = Instant::now();
             let mut desk = Desk::new(policy, now);

@@ -31,8 +31,8 @@ use super::{
 };
 use crate::{
     domain::{
-        BareJid, Desk, Edit, Input, LinkPhase, Merge, Name, Outcome, Policy, Precedence, QueueFields, Record, Seen,
-        Show, UnixTime, UserFields, WhoMayFollow, Write,
+        BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Seen, Show, UnixTime,
+        UserFields, Write,
     },
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -110,18 +110,12 @@ pub(super) fn settings() -> Settings {
 
 fn policy() -> Policy {
     Policy {
-        precedence: Precedence::default(),
-        merge: Merge::MostAvailable,
-        domain: "queues.example.org".into(),
-        user_domain: "example.org".into(),
-        watcher: name("staffing"),
-        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 10_000,
         sweep_quiet: Duration::ZERO,
         ask_again: Duration::from_hours(1),
         ping_after: None,
-        ping_timeout: Duration::from_secs(20),
         session_idle: IDLE,
+        ..Policy::new("queues.example.org", "example.org", name("staffing"))
     }
 }
 

@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use rosterd::{
     config::Secret,
-    domain::{
-        Account, AccountId, BareJid, Desk, Event, Merge, Name, Operator, Policy, Precedence, Queue, QueueId, Record,
-        User, UserId, WhoMayFollow,
-    },
+    domain::{Account, AccountId, BareJid, Desk, Event, Name, Operator, Policy, Queue, QueueId, Record, User, UserId},
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore},
     xmpp::{self, Settings},
@@ -45,18 +42,12 @@ fn records() -> Vec<Record> {
 
 fn policy() -> Policy {
     Policy {
-        precedence: Precedence::default(),
-        merge: Merge::default(),
-        domain: "queues.localhost".into(),
-        user_domain: "localhost".into(),
-        watcher: name("staffing"),
-        who_may_follow: WhoMayFollow::UserDomain,
         sweep_rate: 1_000,
         sweep_quiet: Duration::from_millis(20),
         ask_again: Duration::from_hours(1),
         ping_after: None,
-        ping_timeout: Duration::from_secs(20),
         session_idle: 3_600,
+        ..Policy::new("queues.localhost", "localhost", name("staffing"))
     }
 }
 
