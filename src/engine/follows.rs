@@ -25,19 +25,16 @@ pub(super) struct Follows {
 pub(super) type Follower = (Name, BareJid);
 
 impl Follows {
-    /// `false`: there is no place left.
-    pub(super) fn put(&mut self, who: Follower, follow: bool) -> bool {
+    /// Takes what somebody wants; where there is no place left, that is counted as lost.
+    pub(super) fn put(&mut self, who: Follower, follow: bool) {
         if let Some(wanted) = self.wanted.get_mut(&who) {
             *wanted = follow;
-            return true;
-        }
-        if self.order.len() >= FOLLOWS_MOST {
+        } else if self.order.len() >= FOLLOWS_MOST {
             self.lost += 1;
-            return false;
+        } else {
+            self.order.push_back(who.clone());
+            self.wanted.insert(who, follow);
         }
-        self.order.push_back(who.clone());
-        self.wanted.insert(who, follow);
-        true
     }
 
     /// The first, as an edit.
