@@ -116,29 +116,43 @@ fn a_request_that_died_with_its_link_is_made_again() {
 
 #[test]
 fn an_approval_and_a_farewell_that_died_with_their_link_are_said_again() {
-    let mut world = World::new(1_000);
-    world.queue("law");
-    let tax = world.queue("tax");
-    world.follow("tax", "visitor@example.org");
-    world.up();
-    world.follow("law", "visitor@example.org");
-    world.edit(&Edit::DeleteQueue { account: world.account, queue: tax });
     let approve = Effect::Approve { queue: name("law"), to: jid("visitor@example.org") };
     let deny = Effect::Deny { from: name("tax"), to: jid("visitor@example.org") };
-    for room in [1, 2, usize::MAX] {
-        let _ = world.desk.outgoing(room, world.now);
+    // However many of them were on their way when the link died.
+    for taken in 0..8 {
+        let mut world = World::new(1_000);
+        world.queue("law");
+        let tax = world.queue("tax");
+        world.follow("tax", "visitor@example.org");
+        world.up();
+        world.follow("law", "visitor@example.org");
+        world.edit(&Edit::DeleteQueue { account: world.account, queue: tax });
+        world.desk.outgoing(taken, world.now);
         world.down();
-        world.input(Input::LinkUp);
-        world.wait(Duration::from_secs(1));
-        world.input(Input::SweepAnswered);
-        world.now += Duration::from_secs(2);
-        world.desk.tick(world.now);
+        let effects = world.up();
+        assert!(effects.contains(&approve) && effects.contains(&deny), "{taken} were taken: {effects:?}");
+        world.wait(Duration::from_mins(3));
+        world.down();
+        let effects = world.up();
+        assert!(!effects.contains(&approve) && !effects.contains(&deny), "they arrived: {effects:?}");
     }
-    let effects = world.wait(Duration::from_secs(1));
-    assert!(effects.contains(&approve) || world.desk.outgoing(usize::MAX, world.now).is_empty());
-    world.down();
-    let effects = world.up();
-    assert!(effects.contains(&approve) && effects.contains(&deny), "{effects:?}");
+}
+
+#[test]
+fn who_comes_back_is_not_turned_away_afterwards() {
+    for taken in 0..6 {
+        let mut world = World::new(1_000);
+        world.queue("law");
+        world.follow("law", "visitor@example.org");
+        world.up();
+        world.edit(&Edit::Unfollow { queue: name("law"), jid: jid("visitor@example.org") });
+        let before = world.desk.outgoing(taken, world.now);
+        world.follow("law", "visitor@example.org");
+        let after = world.wait(Duration::from_secs(1));
+        let deny = Effect::Deny { from: name("law"), to: jid("visitor@example.org") };
+        assert!(!after.contains(&deny), "{before:?}, and then {after:?}");
+        assert!(is_tell(after.last().unwrap(), "law"), "{after:?}");
+    }
 }
 
 #[test]
@@ -354,6 +368,14 @@ fn who_may_follow() {
     check(WhoMayFollow::Anyone, [true, true, true]);
     check(WhoMayFollow::UserDomain, [true, true, false]);
     check(WhoMayFollow::Operators, [true, false, false]);
+
+    // Who follows already goes on, and may say so again.
+    let mut world = World::new(1_000);
+    world.queue("law");
+    world.follow("law", "visitor@example.org");
+    let policy = Policy { who_may_follow: WhoMayFollow::Operators, ..world.desk.policy().clone() };
+    world.desk = Desk::restore(policy, world.desk.records(), world.now).unwrap();
+    world.follow("law", "visitor@example.org");
 }
 
 #[test]

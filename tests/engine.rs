@@ -465,3 +465,40 @@ async fn who_comes_back_while_their_leaving_is_written_stays() {
     within("a manager is served", world.create_queue("art")).await.unwrap().unwrap();
     assert!(follows(&world));
 }
+
+/// What is logged in this process; the engine of each test logs to it.
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+struct ToLog;
+
+impl io::Write for ToLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        LOG.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_says_how_far_it_is() {
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| ToLog).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let mut world = World::new().await;
+    world.allow_all();
+    world.staffed().await;
+    let (outbox, mut effects) = mpsc::channel(1_024);
+    world.fact(Fact::LinkUp(outbox)).await;
+    let marked = async { while effects.recv().await.unwrap() != Effect::Mark {} };
+    within("everybody has been asked", marked).await;
+    let mut events = world.engine.events();
+    world.fact(Fact::Input(Input::SweepAnswered)).await;
+    let swept = async { while !matches!(events.recv().await.unwrap(), Event::Swept { .. }) {} };
+    within("the sweep ends", swept).await;
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("swept ")).collect();
+    // Once on the way, and once at the end with how many were heard.
+    assert!(lines.iter().any(|line| line.contains("swept 1/1") && !line.contains("heard")), "{log}");
+    assert!(lines.iter().any(|line| line.contains("swept 1/1") && line.contains("heard=0")), "{log}");
+}

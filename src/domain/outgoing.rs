@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     BareJid, Desk, Effect, LinkPhase, Name, Published, Queue, QueueId, UserId,
-    desk::{Person, Standing},
+    desk::{Person, QueueState, Standing},
 };
 
 /// The most refusals that wait to be sent: they answer strangers, who may be many.
@@ -85,9 +85,11 @@ impl Outbox {
         self.farewells.insert((queue, to));
     }
 
-    /// Somebody follows a queue whose name they were to be parted from: they stay.
+    /// Somebody follows a queue whose name they were to be parted from, or refused: they stay.
     pub(super) fn welcome(&mut self, told: &mut Told, queue: &Queue, to: BareJid) {
-        self.farewells.remove(&(queue.name.clone(), to.clone()));
+        let parting = (queue.name.clone(), to.clone());
+        self.farewells.remove(&parting);
+        self.denials.retain(|denial| *denial != parting);
         told.approve = true;
         self.greet(told, queue.id, to);
     }
@@ -186,6 +188,13 @@ impl Outbox {
     }
 }
 
+impl QueueState {
+    /// What followers should know.
+    fn wanted(&self, closing: bool) -> Published {
+        if closing { Published::CLOSED } else { self.published }
+    }
+}
+
 impl Desk {
     /// Takes out at most `room` stanzas, in the order in which they are to be sent. What is taken out counts as sent.
     pub fn outgoing(&mut self, room: usize, now: Instant) -> Vec<Effect> {
@@ -253,7 +262,7 @@ impl Desk {
                     }
                 }
                 Once::Farewell(queue, to) => {
-                    let is_follower = |state: &super::desk::QueueState| state.subscribers.contains_key(&to);
+                    let is_follower = |state: &QueueState| state.subscribers.contains_key(&to);
                     let state = self.queue_named(&queue).and_then(|queue| self.queues.get(&queue.id));
                     if !state.is_some_and(is_follower) {
                         self.outbox.farewell(queue, to);
@@ -277,20 +286,11 @@ impl Desk {
         self.outbox.deny(from, to);
     }
 
-    /// What followers of a queue should know.
-    fn wanted(&self, queue: QueueId) -> Published {
-        if self.outbox.closing { Published::CLOSED } else { self.queues[&queue].published }
-    }
-
     fn next_greet(&mut self, now: Instant) -> Option<Effect> {
         while let Some((id, to)) = self.outbox.greets.pop_first() {
-            if !self.queues.contains_key(&id) {
-                continue;
-            }
-            let published = self.wanted(id);
-            let link = self.sweep.link;
+            let (link, closing) = (self.sweep.link, self.outbox.closing);
             let Some(state) = self.queues.get_mut(&id) else { continue };
-            let queue = state.queue.name.clone();
+            let (published, queue) = (state.wanted(closing), state.queue.name.clone());
             let Some(told) = state.subscribers.get_mut(&to) else { continue };
             if std::mem::take(&mut told.approve) {
                 self.outbox.greets.insert((id, to.clone()));
@@ -321,9 +321,9 @@ impl Desk {
     }
 
     fn tell_of(&mut self, id: QueueId) -> Option<Effect> {
-        let wanted = self.queues.contains_key(&id).then(|| self.wanted(id))?;
-        let link = self.sweep.link;
+        let (link, closing) = (self.sweep.link, self.outbox.closing);
         let state = self.queues.get_mut(&id)?;
+        let wanted = state.wanted(closing);
         let pass = self.outbox.passes.get_mut(&id)?;
         let from = pass.after.as_ref().map_or(Unbounded, Excluded);
         let mut rest = state.subscribers.range_mut::<BareJid, _>((from, Unbounded));

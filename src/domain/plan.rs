@@ -351,12 +351,13 @@ impl Desk {
     fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
         let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
         let is_operator = || self.user_at(&jid).is_some_and(|id| self.people[&id].enabled_on(queue.id).is_some());
+        let follows = self.queues[&queue.id].subscribers.contains_key(&jid);
         let may = match self.policy.who_may_follow {
             WhoMayFollow::Anyone => true,
             WhoMayFollow::UserDomain => jid.domain() == &*self.policy.user_domain,
             WhoMayFollow::Operators => is_operator(),
         };
-        if !may {
+        if !(may || follows) {
             return Err(Refusal::MayNotFollow);
         }
         let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];

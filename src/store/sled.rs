@@ -11,7 +11,7 @@
 //!   not for the removal of an account, where the choice would be between a store that is half there and an old export.)
 //! - **No loss is silent.** Each record has a checksum. A record of our own, written in each transaction, counts records and commits;
 //!   the first number is compared with what is found, the second with one kept outside of the database.
-//! - **A failed commit is the last one.** What the database then holds in memory is not known to be what it holds on disk.
+//! - **A commit that failed in the middle is the last one.** What the database then holds in memory is not known to be what it holds on disk.
 
 use std::{
     any::Any,
