@@ -40,7 +40,7 @@ enum Step {
     Approved(usize),
     Refused(usize),
     Probed(usize, usize),
-    Dropped(usize),
+    Unread(usize, usize),
     SweepAnswered,
     Wait(u64),
     Drain(usize),
@@ -68,7 +68,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => user.clone().prop_map(Step::Approved),
         1 => user.clone().prop_map(Step::Refused),
         2 => (queue, follower).prop_map(|(q, f)| Step::Probed(q, f)),
-        1 => user.prop_map(Step::Dropped),
+        2 => (user, 0..RESOURCES).prop_map(|(u, r)| Step::Unread(u, r)),
         2 => Just(Step::SweepAnswered),
         3 => (0_u64..3_000).prop_map(Step::Wait),
         4 => (1_usize..40).prop_map(Step::Drain),
@@ -296,12 +296,13 @@ impl Model {
             Step::Probed(q, f) if self.linked => {
                 self.input(Input::Probed { queue: self.queues[q].1.clone(), from: follower(f) });
             }
-            Step::Dropped(u) if self.linked => {
-                self.input(Input::Dropped { from: Some(self.users[u].1.clone()), reason: "test" });
+            Step::Unread(u, r) if self.linked => {
+                self.input(Input::Unread { user: self.users[u].1.clone(), resource: format!("r{r}").into() });
+                self.seen.entry(u).or_default().retain(|(resource, _, _)| *resource != r);
             }
             Step::SweepAnswered if self.linked => self.input(Input::SweepAnswered),
             Step::Seen(..) | Step::Gone(..) | Step::Approved(_) | Step::Refused(_) => {}
-            Step::Probed(..) | Step::Dropped(_) | Step::SweepAnswered => {}
+            Step::Probed(..) | Step::Unread(..) | Step::SweepAnswered => {}
             Step::Wait(millis) => {
                 self.now += Duration::from_millis(millis);
                 self.desk.tick(self.now);

@@ -21,6 +21,8 @@ pub enum Reason {
     Offline,
     /// A resource that did not answer does not count.
     Stale,
+    /// A resource said something that could not be read, so it does not count.
+    Unreadable,
     /// A resource with a negative priority does not count.
     NegativePriority,
     /// The best that counts says this.
@@ -47,6 +49,7 @@ impl Reason {
             Self::Refused => "refused",
             Self::Offline => "offline",
             Self::Stale => "stale",
+            Self::Unreadable => "unreadable",
             Self::NegativePriority => "negative-priority",
             Self::Show(Show::Chat) => "show-chat",
             Self::Show(Show::Available) => "show-available",

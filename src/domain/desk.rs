@@ -134,8 +134,6 @@ pub(super) struct Person {
     pub(super) staffs: Box<[Staffs]>,
     pub(super) presence: Presence,
     pub(super) show: Show,
-    /// A probe was sent because they sent something that could not be read; no other until they are heard.
-    pub(super) reprobed: bool,
     /// They stand among the [`Leases`].
     pub(super) leased: bool,
     /// Whether they let us see their presence, as far as this link has told.
@@ -196,7 +194,6 @@ impl Person {
             staffs: Box::default(),
             presence: Presence::default(),
             show: Show::Unavailable,
-            reprobed: false,
             leased: false,
             standing: Standing::Unknown,
         };
@@ -287,6 +284,10 @@ impl Desk {
                 }
                 None => self.stranger(user),
             },
+            Input::Unread { user, resource } => match self.staffing(&user) {
+                Some(id) => self.unread(id, &resource, now, &mut events),
+                None => self.stranger(user),
+            },
             Input::Gone { user, resource } => {
                 if let Some(id) = self.staffing(&user) {
                     self.observe(id, |presence| presence.lose(resource.as_deref()), &mut events);
@@ -320,7 +321,7 @@ impl Desk {
             }
             Input::Probed { queue, from } => self.probed(queue, from),
             Input::SweepAnswered => self.sweep.answered(now + self.policy.sweep_quiet),
-            Input::Dropped { from, reason } => self.dropped(from.as_ref(), reason),
+            Input::Dropped { reason } => *self.tally.dropped.entry(reason).or_default() += 1,
             Input::Closing => self.close(),
         }
         events
@@ -333,11 +334,20 @@ impl Desk {
     }
 
     fn heard(&mut self, id: UserId) {
-        if let Some(person) = self.people.get_mut(&id) {
-            person.reprobed = false;
-            person.standing = Standing::Approved;
-        }
+        self.stands(id, Standing::Approved);
         self.lease(id);
+    }
+
+    /// Somebody has said what could not be read. It may have been meant for us alone, so their server is asked what it has
+    /// of them: once for a resource until that is read, since it may have nothing else.
+    fn unread(&mut self, id: UserId, resource: &str, now: Instant, events: &mut Vec<Event>) {
+        let tick = Tick::at(self.began, now);
+        let mut is_news = false;
+        self.observe(id, |presence| is_news = presence.unread(resource, tick), events);
+        self.stands(id, Standing::Approved);
+        if is_news {
+            self.outbox.probe(id);
+        }
     }
 
     /// The user with this JID, if they are assigned to anything: nobody else's presence counts.
@@ -388,7 +398,7 @@ impl Desk {
         for person in self.people.values_mut() {
             person.presence.forget();
             person.show = Show::Unavailable;
-            (person.reprobed, person.leased, person.standing) = (false, false, Standing::Unknown);
+            (person.leased, person.standing) = (false, Standing::Unknown);
             for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
                 let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
                 state.counts.add(Show::Unavailable);
@@ -402,15 +412,6 @@ impl Desk {
     fn stranger(&mut self, from: BareJid) {
         self.tally.strangers += 1;
         self.outbox.shoo(from);
-    }
-
-    fn dropped(&mut self, from: Option<&BareJid>, reason: &'static str) {
-        *self.tally.dropped.entry(reason).or_default() += 1;
-        let Some(id) = from.and_then(|jid| self.staffing(jid)) else { return };
-        let Some(person) = self.people.get_mut(&id) else { return };
-        if !std::mem::replace(&mut person.reprobed, true) {
-            self.outbox.probe(id);
-        }
     }
 
     /// Counts of things that should not happen.

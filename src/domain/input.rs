@@ -35,6 +35,13 @@ pub enum Input {
         /// What it said.
         seen: Seen,
     },
+    /// A resource is available, and what it said could not be read: what it said before is not true any more.
+    Unread {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+    },
     /// A resource is gone, or all of a user's resources are.
     Gone {
         /// Whose.
@@ -82,8 +89,6 @@ pub enum Input {
     SweepAnswered,
     /// A stanza was dropped because it could not be read.
     Dropped {
-        /// Who sent it, where that could be read.
-        from: Option<BareJid>,
         /// Why, in a word.
         reason: &'static str,
     },

@@ -43,6 +43,8 @@ pub(super) enum Life {
     Doubted,
     /// It did not answer: it does not count until it is heard again.
     Stale,
+    /// It said what could not be read: it does not count until it says something else. An answer to a ping says nothing.
+    Unread,
 }
 
 /// Whom to look at, and when.
@@ -102,8 +104,8 @@ fn due_at(life: Life, since: Tick, user: UserId, policy: &Policy) -> Option<Tick
     match life {
         Life::Heard => Some(since.after(patience(policy.ping_after?, user))),
         Life::Pinged | Life::Doubted => Some(since.after(policy.ping_timeout)),
-        // The one waits for its turn, the other until it is heard.
-        Life::Due | Life::Stale => None,
+        // The first waits for its turn, the others until they are heard.
+        Life::Due | Life::Stale | Life::Unread => None,
     }
 }
 
@@ -155,7 +157,7 @@ impl Desk {
                     resource.set(Life::Stale, now);
                 }
                 Life::Doubted => return false,
-                Life::Due | Life::Stale => {}
+                Life::Due | Life::Stale | Life::Unread => {}
             }
             true
         });
@@ -188,7 +190,7 @@ impl Desk {
     pub(super) fn alive(&mut self, id: UserId, name: &str, now: Instant, events: &mut Vec<Event>) {
         let tick = Tick::at(self.began, now);
         let answered = |presence: &mut Presence| {
-            if let Some(resource) = presence.resource_mut(name) {
+            if let Some(resource) = presence.resource_mut(name).filter(|it| it.life != Life::Unread) {
                 resource.set(Life::Heard, tick);
             }
         };
@@ -399,6 +401,42 @@ mod tests {
         doubt(&mut world);
         world.wait(PING_TIMEOUT + Duration::from_secs(1));
         assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["offline"]));
+    }
+
+    #[test]
+    fn what_can_not_be_read_ends_what_was_said_before() {
+        let mut world = World::new();
+        let unread = |world: &mut World, resource: &str| {
+            world.input(Input::Unread { user: World::ann(), resource: resource.into() });
+        };
+        unread(&mut world, "desk");
+        assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["unreadable"]));
+        world.wait(Duration::from_secs(1));
+        assert_eq!(world.probes, 1, "the server may have something else of them");
+        // It has not, and says the same again; nor does it matter that the client is alive.
+        unread(&mut world, "desk");
+        world.answer("desk");
+        world.wait(2 * PING_AFTER);
+        assert_eq!((world.probes, world.pings.len()), (1, 0));
+        assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["unreadable"]));
+        // Another client of the same person is read, in the answer to the same probe: nobody is probed for ever.
+        for _ in 0..10 {
+            world.see("phone");
+            unread(&mut world, "desk");
+            world.wait(Duration::from_secs(1));
+        }
+        assert_eq!(world.probes, 1);
+        assert_eq!((world.show(), world.why()), (Show::Chat, vec!["show-chat", "unreadable"]));
+        world.input(Input::Gone { user: World::ann(), resource: Some("phone".into()) });
+        world.see("desk");
+        assert_eq!((world.show(), world.why()), (Show::Chat, vec!["show-chat"]));
+        unread(&mut world, "new");
+        let resource = |world: &World, name: &str| {
+            let found = world.desk.resources(world.user).find(|it| it.name == name).map(|it| (it.unreadable, it.show));
+            found.unwrap()
+        };
+        assert_eq!(resource(&world, "new"), (true, Show::Unavailable));
+        assert_eq!(resource(&world, "desk"), (false, Show::Chat));
     }
 
     #[test]

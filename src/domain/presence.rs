@@ -20,13 +20,22 @@ pub(crate) struct Resource {
 }
 
 impl Resource {
+    /// Nothing is known of it yet.
+    fn new(name: &str) -> Self {
+        let (name, life) = (name.into(), Life::default());
+        Self { name, status: None, since: Tick::default(), priority: 0, show: Show::Unavailable, life }
+    }
+
     /// The reason for which a resource does not count, if there is one: a negative priority (RFC 6121 section 4.7.2.3), or
-    /// that it did not answer.
+    /// that it did not answer, or that what it said could not be read.
     fn why_not(&self) -> Option<Reason> {
-        if self.life == Life::Stale {
-            return Some(Reason::Stale);
+        match self.life {
+            Life::Stale => Some(Reason::Stale),
+            Life::Unread => Some(Reason::Unreadable),
+            Life::Heard | Life::Due | Life::Pinged | Life::Doubted => {
+                (self.priority < 0).then_some(Reason::NegativePriority)
+            }
         }
-        (self.priority < 0).then_some(Reason::NegativePriority)
     }
 
     pub(super) fn set(&mut self, life: Life, since: Tick) {
@@ -45,22 +54,37 @@ pub(crate) struct Presence {
 
 impl Presence {
     pub(super) fn see(&mut self, name: &str, seen: Seen, now: Tick) {
-        self.heard = true;
         let Seen { show, priority, status, known_show: _ } = seen;
+        let known = self.latest(name);
+        (known.show, known.priority, known.status) = (show, priority, status);
+        known.set(Life::Heard, now);
+    }
+
+    /// A resource says something that can not be read. It is there, but what it said before does not hold; and to take it
+    /// for available would be to open queues for somebody who may have said that they are busy. Whether this is news.
+    pub(super) fn unread(&mut self, name: &str, now: Tick) -> bool {
+        let known = self.latest(name);
+        let is_news = known.life != Life::Unread;
+        (known.show, known.priority, known.status) = (Show::Unavailable, 0, None);
+        known.set(Life::Unread, now);
+        is_news
+    }
+
+    /// The resource of this name, which is the one heard last from now on. It is made where there is none.
+    fn latest(&mut self, name: &str) -> &mut Resource {
+        self.heard = true;
         if let Some(place) = self.resources.iter().position(|known| &*known.name == name) {
-            let known = &mut self.resources[place];
-            (known.show, known.priority, known.status) = (show, priority, status);
-            known.set(Life::Heard, now);
             self.resources[place..].rotate_left(1);
-            return;
+        } else {
+            let mut resources = std::mem::take(&mut self.resources).into_vec();
+            if resources.len() >= RESOURCES_MOST {
+                resources.remove(0);
+            }
+            resources.reserve_exact(1);
+            resources.push(Resource::new(name));
+            self.resources = resources.into();
         }
-        let mut resources = std::mem::take(&mut self.resources).into_vec();
-        if resources.len() >= RESOURCES_MOST {
-            resources.remove(0);
-        }
-        resources.reserve_exact(1);
-        resources.push(Resource { name: name.into(), status, since: now, priority, show, life: Life::Heard });
-        self.resources = resources.into();
+        self.resources.last_mut().expect("it is there, or was just put there")
     }
 
     /// One resource is gone, or all of them.

@@ -70,6 +70,8 @@ pub struct ResourceView<'a> {
     pub priority: i8,
     /// It did not answer a ping, so it does not count.
     pub stale: bool,
+    /// What it said last could not be read, so it does not count; its show and priority say nothing.
+    pub unreadable: bool,
 }
 
 /// What one account can see: its own, and nothing else.
@@ -193,6 +195,7 @@ impl Desk {
             show: it.show,
             priority: it.priority,
             stale: it.life == Life::Stale,
+            unreadable: it.life == Life::Unread,
         })
     }
 

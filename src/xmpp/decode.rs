@@ -18,6 +18,13 @@ const STATUS_MOST: usize = 1_024;
 pub(super) enum Meaning {
     /// Something was seen.
     Input(Input),
+    /// It can not be understood.
+    Dropped {
+        /// Who sent it, where that could be read.
+        from: Option<BareJid>,
+        /// Why, in a word.
+        reason: &'static str,
+    },
     /// Somebody wants to follow a queue, or no longer.
     Follow { queue: Name, jid: BareJid, follow: bool },
     /// Somebody asks for an answer.
@@ -85,12 +92,41 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, minidom::Error> {
     Element::from_reader_with_prefixes(bytes, std::collections::BTreeMap::from(prefixes))
 }
 
+/// What can be told of a stanza that was dropped, from its [head](super::gate::Gate::head).
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Glimpse {
+    /// Who sent it.
+    pub(super) from: Option<BareJid>,
+    /// What it says of its sender's presence, which goes on being true or untrue whether we can read the rest or not.
+    pub(super) input: Option<Input>,
+}
+
+/// Looks at the head of a stanza that was dropped.
+pub(super) fn glimpse(head: &[u8], ours: &Ours) -> Glimpse {
+    let Ok(head) = parse(head) else { return Glimpse::default() };
+    let Some(from) = head.attr("from").and_then(|from| Jid::new(from).ok()) else { return Glimpse::default() };
+    let input = match decode(&head, ours) {
+        Meaning::Input(Input::Seen { user, resource, .. }) => Some(Input::Unread { user, resource }),
+        Meaning::Input(input @ (Input::Gone { .. } | Input::Approved { .. } | Input::Refused { .. })) => Some(input),
+        // Whoever wants something of us may say so in a stanza that can be read.
+        Meaning::Input(_)
+        | Meaning::Dropped { .. }
+        | Meaning::Follow { .. }
+        | Meaning::Request(_)
+        | Meaning::Answer(_)
+        | Meaning::Message { .. }
+        | Meaning::StreamError(_)
+        | Meaning::Nothing => None,
+    };
+    Glimpse { from: bare(&from), input }
+}
+
 /// What a stanza means.
 pub(super) fn decode(stanza: &Element, ours: &Ours) -> Meaning {
     if let Some(error) = stream_error(stanza) {
         return Meaning::StreamError(error);
     }
-    let Some(from) = stanza.attr("from") else { return Meaning::Nothing };
+    let Some(from) = stanza.attr("from").filter(|_| is_of_stanza(stanza)) else { return Meaning::Nothing };
     let Ok(from) = Jid::new(from) else { return dropped(None, "bad-from") };
     let Some(to) = stanza.attr("to").and_then(|to| Jid::new(to).ok()) else { return dropped(Some(&from), "bad-to") };
     match stanza.name() {
@@ -114,7 +150,7 @@ pub(super) fn stream_error(element: &Element) -> Option<StreamError> {
 }
 
 fn dropped(from: Option<&Jid>, reason: &'static str) -> Meaning {
-    Meaning::Input(Input::Dropped { from: from.and_then(bare), reason })
+    Meaning::Dropped { from: from.and_then(bare), reason }
 }
 
 /// The bare address of somebody on a server; servers and components have none.
@@ -144,7 +180,7 @@ fn watched(stanza: &Element, user: BareJid, from: &Jid) -> Meaning {
         (Some("subscribe"), _) => Input::Knocked { from: user },
         // Nobody follows the watcher, and it publishes nothing. Available without a resource is nobody.
         (Some("unsubscribe" | "probe"), _) | (None, None) => return Meaning::Nothing,
-        (Some(_), _) => Input::Dropped { from: Some(user), reason: "unknown-presence-type" },
+        (Some(_), _) => return Meaning::Dropped { from: Some(user), reason: "unknown-presence-type" },
     };
     Meaning::Input(input)
 }
@@ -155,7 +191,7 @@ fn asked_of_queue(stanza: &Element, queue: Name, from: BareJid) -> Meaning {
         // What is stored has to be the same when it is prepared again.
         Some("subscribe") => match BareJid::parse(from.as_str()) {
             Ok(jid) => Meaning::Follow { queue, jid, follow: true },
-            Err(_) => Meaning::Input(Input::Dropped { from: None, reason: "unstable-address" }),
+            Err(_) => Meaning::Dropped { from: None, reason: "unstable-address" },
         },
         Some("unsubscribe") => Meaning::Follow { queue, jid: from, follow: false },
         Some("probe") => Meaning::Input(Input::Probed { queue, from }),
@@ -187,8 +223,9 @@ fn seen(stanza: &Element) -> Seen {
     }
 }
 
-fn is_of_stanza(child: &Element) -> bool {
-    child.has_ns(ns::COMPONENT) || child.has_ns(ns::JABBER_CLIENT)
+/// Whether something is a stanza, or a part of one that RFC 6121 defines.
+fn is_of_stanza(element: &Element) -> bool {
+    element.has_ns(ns::COMPONENT) || element.has_ns(ns::JABBER_CLIENT)
 }
 
 /// Nobody here reads messages, so whoever wrote something to somebody is told (RFC 6121 section 8.5.2.1.1); never an error
@@ -296,7 +333,8 @@ mod tests {
         is("Ann@localhost", "subscribed", Input::Approved { user: ann() });
         is("ann@localhost", "unsubscribed", Input::Refused { user: ann() });
         is("ann@localhost/desk", "subscribe", Input::Knocked { from: ann() });
-        is("ann@localhost", "weird", Input::Dropped { from: Some(ann()), reason: "unknown-presence-type" });
+        let weird = Meaning::Dropped { from: Some(ann()), reason: "unknown-presence-type" };
+        assert_eq!(of_watcher("ann@localhost", "weird"), weird);
         for (from, kind) in [
             ("ann@localhost", "unsubscribe"),
             ("ann@localhost/desk", "probe"),
@@ -333,13 +371,44 @@ mod tests {
     #[test]
     fn what_can_not_be_addressed_is_dropped() {
         let is = |stanza, from, reason| {
-            assert_eq!(meaning(stanza), Meaning::Input(Input::Dropped { from, reason }), "{stanza}");
+            assert_eq!(meaning(stanza), Meaning::Dropped { from, reason }, "{stanza}");
         };
         is("<presence from='@' to='staffing@queues.localhost'/>", None, "bad-from");
         is("<presence from='ann@localhost/x' to='@'/>", Some(ann()), "bad-to");
         is("<presence from='ann@localhost/x'/>", Some(ann()), "bad-to");
         is("<iq from='ann@localhost/x' to='queues.localhost' type='get'/>", Some(ann()), "iq-without-id");
         is("<iq from='ann@localhost/x' to='queues.localhost' id='1'/>", Some(ann()), "unknown-iq-type");
+    }
+
+    #[test]
+    fn what_is_dropped_is_glimpsed_at() {
+        let glimpsed = |head: &str| glimpse(head.as_bytes(), &Ours::example());
+        let desk = || "desk's".into();
+        let check = |kind: &str, input| {
+            let head = format!("<presence from=\"ann@localhost/desk&#39;s\" to='staffing@queues.localhost'{kind}/>");
+            assert_eq!(glimpsed(&head), Glimpse { from: Some(ann()), input }, "{kind}");
+        };
+        check("", Some(Input::Unread { user: ann(), resource: desk() }));
+        check(" xmlns='jabber:client'", Some(Input::Unread { user: ann(), resource: desk() }));
+        check(" type='unavailable'", Some(Input::Gone { user: ann(), resource: Some(desk()) }));
+        check(" type='subscribed'", Some(Input::Approved { user: ann() }));
+        check(" type='unsubscribed'", Some(Input::Refused { user: ann() }));
+        for kind in ["subscribe", "probe", "weird", ""] {
+            check(&format!(" type='{kind}'"), None);
+        }
+        check(" xmlns='urn:x'", None);
+        let from = |head: &str, from: Option<&str>| {
+            let from = from.map(|from| BareJid::parse(from).unwrap());
+            assert_eq!(glimpsed(head), Glimpse { from, input: None }, "{head}");
+        };
+        from("<message from='ann@localhost/x' to='staffing@queues.localhost'/>", Some("ann@localhost"));
+        from("<presence from='ann@localhost/x' to='law@queues.localhost' type='subscribe'/>", Some("ann@localhost"));
+        from("<presence from='Ann@localhost/x'/>", Some("ann@localhost"));
+        from("<presence from='localhost' to='staffing@queues.localhost'/>", None);
+        from("<presence from='@' to='staffing@queues.localhost'/>", None);
+        from("<presence from='a&b@c' to='staffing@queues.localhost'/>", None);
+        from("<x:presence from='ann@localhost/x' to='staffing@queues.localhost'/>", None);
+        from("", None);
     }
 
     #[test]
@@ -383,7 +452,10 @@ mod tests {
             assert_eq!(message(silent), Meaning::Nothing, "{silent}");
         }
         assert!(matches!(message("id='1'><body>hello</body></message>"), Meaning::Message { id: Some(_), .. }));
-        assert_eq!(meaning("<presence xmlns='x' from='a@b/c' to='d@e'/>"), Meaning::Nothing);
+        for kind in ["presence", "iq id='1' type='get'", "message"] {
+            let foreign = format!("<{kind} xmlns='x' from='a@b/c' to='staffing@queues.localhost'/>");
+            assert_eq!(meaning(&foreign), Meaning::Nothing, "{foreign}");
+        }
     }
 
     #[test]

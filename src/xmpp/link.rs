@@ -20,16 +20,15 @@ use xmpp_parsers::{component::Handshake, ns};
 
 use super::{
     Settings,
-    decode::{Meaning, StreamError, decode, parse, stream_error},
+    decode::{StreamError, stream_error},
     door::Door,
     drops::Drops,
-    encode::{FOOTER, Ids, Writer, encode, ping_server},
+    encode::{FOOTER, Writer},
     gate::{Broken, Piece},
-    iq,
-    ours::Ours,
+    wire::{Reading, Wire},
 };
 use crate::{
-    domain::{BareJid, Effect, Input},
+    domain::{BareJid, Effect, Input, Name},
     engine::{Fact, Handle},
 };
 
@@ -100,13 +99,12 @@ impl<'a> Link<'a> {
         let (door, socket) = door.split();
         let (effects, outbox) = mpsc::channel(OUTBOX);
         let (replies, replies_waiting) = mpsc::channel(REPLIES);
-        let ours = Ours::new(settings);
-        let ids = Ids::new(getrandom::u64().unwrap_or_default());
-        let reader = Reader { settings, door, ours: &ours, ids: &ids, engine, facts, replies, drops: Drops::default() };
+        let Settings { domain, user_domain, watcher, .. } = settings;
+        let wire = Wire::new(domain, user_domain, watcher.clone(), getrandom::u64().unwrap_or_default());
+        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, drops: Drops::default() };
         let patience = settings.ping_after + settings.ping_timeout;
-        let (ours_too, ids_too, writer) = (&ours, &ids, Writer::new());
-        let sender =
-            Sender { socket, patience, outbox, replies: replies_waiting, ours: ours_too, ids: ids_too, writer };
+        let writer = Writer::new();
+        let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
 
         let working = async {
             if facts.send(Fact::LinkUp(effects)).await.is_err() {
@@ -216,8 +214,7 @@ fn refusal(error: &StreamError, domain: &str) -> String {
 struct Reader<'a> {
     settings: &'a Settings,
     door: Door<OwnedReadHalf>,
-    ours: &'a Ours,
-    ids: &'a Ids,
+    wire: &'a Wire,
     engine: &'a Handle,
     facts: &'a mpsc::Sender<Fact>,
     replies: mpsc::Sender<Element>,
@@ -254,7 +251,7 @@ impl Reader<'_> {
                         return Err(LinkError::Silent(ping_timeout));
                     }
                     // Where there is no room for it, the server takes nothing from us, and is silent too.
-                    let _ = self.replies.try_send(ping_server(&self.ids.alive, self.ours));
+                    let _ = self.replies.try_send(self.wire.alive());
                     (due, pinged) = (Instant::now() + ping_timeout, true);
                 }
             }
@@ -262,39 +259,20 @@ impl Reader<'_> {
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
-        match piece {
-            Piece::Stanza => match parse(self.door.gate().bytes()) {
-                Ok(stanza) => self.mind(decode(&stanza, self.ours)).await,
-                Err(_) => self.dropped(self.door.gate().sender(), "not-well-formed").await,
-            },
-            Piece::Dropped(reason) => self.dropped(self.door.gate().sender(), reason).await,
-            Piece::Footer => Err(LinkError::Closed),
-            // There is one header to a stream, and the handshake took it.
-            Piece::Header => Ok(()),
-        }
-    }
-
-    async fn mind(&mut self, meaning: Meaning) -> Result<(), LinkError> {
-        match meaning {
-            Meaning::Input(Input::Dropped { from, reason }) => self.dropped(from, reason).await,
-            Meaning::Input(input) => self.tell(Fact::Input(input)).await,
-            Meaning::Follow { queue, jid, follow } => self.tell(Fact::Follow { queue, jid, follow }).await,
-            Meaning::Request(request) => {
-                let from = request.from.to_bare();
-                let reply = iq::answer(request, |name| self.engine.read(|desk| desk.queue_named(name).is_some()));
-                self.reply(from.as_str(), reply).await
+        let exists = |name: &Name| self.engine.read(|desk| desk.queue_named(name).is_some());
+        match self.wire.read(self.door.gate(), piece, exists) {
+            Reading::Tell(fact) => self.tell(fact).await,
+            Reading::Answer { to, reply } => self.reply(&to, reply).await,
+            Reading::Dropped { from, reason, glimpsed } => {
+                self.name(from.as_ref().map_or("?", BareJid::as_str), reason);
+                if let Some(input) = glimpsed {
+                    self.tell(Fact::Input(input)).await?;
+                }
+                self.tell(Fact::Input(Input::Dropped { reason })).await
             }
-            Meaning::Message { from, to, id } => {
-                let sender = from.to_bare();
-                self.reply(sender.as_str(), iq::message_error(from, to, id)).await
-            }
-            Meaning::Answer(answer) if answer.id == self.ids.mark => self.tell(Fact::Input(Input::SweepAnswered)).await,
-            Meaning::Answer(answer) if answer.id == self.ids.ping => match answer.of_resource() {
-                Some(input) => self.tell(Fact::Input(input)).await,
-                None => Ok(()),
-            },
-            Meaning::Answer(_) | Meaning::Nothing => Ok(()),
-            Meaning::StreamError(error) => Err(LinkError::Ended(words(&error))),
+            Reading::Ended(why) => Err(LinkError::Ended(why)),
+            Reading::Closed => Err(LinkError::Closed),
+            Reading::Nothing => Ok(()),
         }
     }
 
@@ -304,15 +282,10 @@ impl Reader<'_> {
             return Ok(());
         }
         self.name(to, "reply-not-sent");
-        self.tell(Fact::Input(Input::Dropped { from: None, reason: "reply-not-sent" })).await
+        self.tell(Fact::Input(Input::Dropped { reason: "reply-not-sent" })).await
     }
 
-    /// Names the sender now and then, and has what was dropped counted and its sender asked again.
-    async fn dropped(&mut self, from: Option<BareJid>, reason: &'static str) -> Result<(), LinkError> {
-        self.name(from.as_ref().map_or("?", BareJid::as_str), reason);
-        self.tell(Fact::Input(Input::Dropped { from, reason })).await
-    }
-
+    /// Names a sender now and then.
     fn name(&mut self, from: &str, reason: &'static str) {
         if self.drops.is_news(from, Instant::now()) {
             warn!(from, reason, "stanza dropped; more from this sender are counted, not logged, for a minute");
@@ -325,11 +298,6 @@ impl Reader<'_> {
     }
 }
 
-fn words(error: &StreamError) -> String {
-    let StreamError { condition, text } = error;
-    text.as_ref().map_or_else(|| condition.clone(), |text| format!("{condition}: {text:?}"))
-}
-
 /// Sends what the engine wants sent, and replies.
 struct Sender<'a> {
     socket: OwnedWriteHalf,
@@ -337,8 +305,7 @@ struct Sender<'a> {
     patience: Duration,
     outbox: mpsc::Receiver<Effect>,
     replies: mpsc::Receiver<Element>,
-    ours: &'a Ours,
-    ids: &'a Ids,
+    wire: &'a Wire,
     writer: Writer,
 }
 
@@ -350,7 +317,7 @@ impl Sender<'_> {
             tokio::select! {
                 Some(reply) = self.replies.recv() => self.put(&reply),
                 effect = self.outbox.recv(), if has_outbox => match effect {
-                    Some(effect) => self.put(&encode(&effect, self.ours, self.ids)),
+                    Some(effect) => self.put(&self.wire.stanza(&effect)),
                     None => has_outbox = false,
                 },
                 () = stop.cancelled() => break,
@@ -383,7 +350,7 @@ impl Sender<'_> {
                 self.put(&reply);
             }
             if let Ok(effect) = effect {
-                self.put(&encode(&effect, self.ours, self.ids));
+                self.put(&self.wire.stanza(&effect));
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use jid::Jid;
 
-use super::Settings;
 use crate::domain::{BareJid, Name};
 
 /// What of ours somebody speaks to.
@@ -27,14 +26,6 @@ pub(super) struct Ours {
 }
 
 impl Ours {
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self {
-            domain: settings.domain.as_str().into(),
-            user_domain: settings.user_domain.as_str().into(),
-            watcher: settings.watcher.clone(),
-        }
-    }
-
     /// The address of the watcher or of a queue.
     pub(super) fn at(&self, name: &Name) -> BareJid {
         BareJid::of(name, &self.domain)

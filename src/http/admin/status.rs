@@ -99,6 +99,8 @@ pub struct ResourceStatus {
     pub priority: i8,
     /// It did not answer a ping, so it does not count.
     pub stale: bool,
+    /// What it said last could not be read, so it does not count; its show and priority say nothing.
+    pub unreadable: bool,
 }
 
 /// Things that should not happen, counted since the start.
@@ -169,6 +171,7 @@ fn operator_status(desk: &Desk, operator: &OperatorView<'_>) -> OperatorStatus {
                 show: it.show.to_string(),
                 priority: it.priority,
                 stale: it.stale,
+                unreadable: it.unreadable,
             })
             .collect(),
     }

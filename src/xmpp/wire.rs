@@ -1,0 +1,128 @@
+//! What the bytes of a stream mean, and what we say as bytes: all of a link that needs no connection.
+
+use minidom::Element;
+
+use super::{
+    decode::{Meaning, StreamError, decode, glimpse, parse},
+    encode::{self, Ids, Writer},
+    gate::{Gate, Piece},
+    iq,
+    ours::Ours,
+};
+use crate::{
+    domain::{BareJid, Effect, Input, Name},
+    engine::Fact,
+};
+
+/// What is to be done about a piece of the server's stream.
+#[derive(Debug)]
+pub enum Reading {
+    /// The engine is to be told.
+    Tell(Fact),
+    /// Somebody is to be answered.
+    Answer {
+        /// Who, without the resource: for the log.
+        to: String,
+        /// What.
+        reply: Element,
+    },
+    /// It can not be read. It is passed over alone.
+    Dropped {
+        /// Who sent it, where that could be read.
+        from: Option<BareJid>,
+        /// Why, in a word.
+        reason: &'static str,
+        /// What its first tag alone says of its sender's presence: the engine is to be told.
+        glimpsed: Option<Input>,
+    },
+    /// The server ends the stream, and why, in words.
+    Ended(String),
+    /// The server closes the stream.
+    Closed,
+    /// Nothing.
+    Nothing,
+}
+
+/// One link's way of reading and writing. It holds nothing that reading changes, so no stanza has anything to do with
+/// another one.
+#[derive(Debug)]
+pub struct Wire {
+    ours: Ours,
+    ids: Ids,
+}
+
+impl Wire {
+    /// For a link with these addresses. `chance` is in the ids of its requests: who does not know it can not answer them.
+    #[must_use]
+    pub fn new(domain: &str, user_domain: &str, watcher: Name, chance: u64) -> Self {
+        let ours = Ours { domain: domain.into(), user_domain: user_domain.into(), watcher };
+        Self { ours, ids: Ids::new(chance) }
+    }
+
+    /// Reads the piece that was just taken from the gate. `exists` says whether there is a queue of that name.
+    pub fn read(&self, gate: &Gate, piece: Piece, exists: impl FnOnce(&Name) -> bool) -> Reading {
+        match piece {
+            Piece::Stanza => match parse(gate.bytes()) {
+                Ok(stanza) => self.reading(decode(&stanza, &self.ours), exists),
+                Err(_) => self.dropped(gate, "not-well-formed"),
+            },
+            Piece::Dropped(reason) => self.dropped(gate, reason),
+            Piece::Footer => Reading::Closed,
+            // There is one header to a stream, and the handshake took it.
+            Piece::Header => Reading::Nothing,
+        }
+    }
+
+    fn dropped(&self, gate: &Gate, reason: &'static str) -> Reading {
+        let glimpse = gate.head().map(|head| glimpse(&head, &self.ours)).unwrap_or_default();
+        Reading::Dropped { from: glimpse.from, reason, glimpsed: glimpse.input }
+    }
+
+    fn reading(&self, meaning: Meaning, exists: impl FnOnce(&Name) -> bool) -> Reading {
+        match meaning {
+            Meaning::Input(input) => Reading::Tell(Fact::Input(input)),
+            Meaning::Dropped { from, reason } => Reading::Dropped { from, reason, glimpsed: None },
+            Meaning::Follow { queue, jid, follow } => Reading::Tell(Fact::Follow { queue, jid, follow }),
+            Meaning::Request(request) => {
+                let to = request.from.to_bare().to_string();
+                Reading::Answer { to, reply: iq::answer(request, exists) }
+            }
+            Meaning::Message { from, to, id } => {
+                Reading::Answer { to: from.to_bare().to_string(), reply: iq::message_error(from, to, id) }
+            }
+            Meaning::Answer(answer) if answer.id == self.ids.mark => Reading::Tell(Fact::Input(Input::SweepAnswered)),
+            Meaning::Answer(answer) if answer.id == self.ids.ping => match answer.of_resource() {
+                Some(input) => Reading::Tell(Fact::Input(input)),
+                None => Reading::Nothing,
+            },
+            Meaning::Answer(_) | Meaning::Nothing => Reading::Nothing,
+            Meaning::StreamError(error) => Reading::Ended(words(&error)),
+        }
+    }
+
+    /// The stanza that does what the engine wants.
+    #[must_use]
+    pub fn stanza(&self, effect: &Effect) -> Element {
+        encode::encode(effect, &self.ours, &self.ids)
+    }
+
+    /// A ping that asks the server whether it is there.
+    pub(super) fn alive(&self) -> Element {
+        encode::ping_server(&self.ids.alive, &self.ours)
+    }
+}
+
+/// The bytes of a stanza of ours within a component's stream, as the link writes them.
+///
+/// # Errors
+/// When it holds what XML can not say.
+pub fn bytes(stanza: &Element) -> Result<Vec<u8>, xso::error::Error> {
+    let mut writer = Writer::new();
+    writer.put(stanza)?;
+    Ok(writer.bytes().to_vec())
+}
+
+fn words(error: &StreamError) -> String {
+    let StreamError { condition, text } = error;
+    text.as_ref().map_or_else(|| condition.clone(), |text| format!("{condition}: {text:?}"))
+}
