@@ -213,7 +213,7 @@ fn operator(queue: u64, user: u64, chance: &mut Chance) -> Write {
     let (queue, user) = (QueueId::new(number(queue)).unwrap(), UserId::new(number(user)).unwrap());
     match chance.below(4) {
         0 => Write::Delete(Key::Operator(queue, user)),
-        other => Write::Put(Record::Operator(Operator { queue, user, enabled: other == 1 })),
+        other => Write::Put(Record::Operator(Operator { queue, user, enabled: other == 1, cause: None })),
     }
 }
 

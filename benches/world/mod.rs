@@ -1,6 +1,9 @@
 //! A deployment of the size that the desk is built for.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use rosterd::domain::{
     Account, AccountId, BareJid, Desk, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show, User, UserId,
@@ -54,7 +57,12 @@ pub(crate) fn fill(desk: &mut Desk, now: Instant) {
     let name = |text: String| Name::parse(&text, 60).expect("it is a name");
     let mut put = |record| drop(desk.commit(vec![Write::Put(record)]));
     put(Record::NextId(FIRST_USER + USERS));
-    put(Record::Account(Account { id: account, name: name("acme".to_owned()), password_hash: "x".into() }));
+    put(Record::Account(Account {
+        id: account,
+        name: name("acme".to_owned()),
+        password_hash: "x".into(),
+        admins: BTreeSet::new(),
+    }));
     for place in 0..QUEUES {
         let (id, name) = (queue(place), name(format!("queue-{place}")));
         put(Record::Queue(Queue { id, account, name, email: None, avatar: None, transcripts: false }));
@@ -71,7 +79,7 @@ pub(crate) fn fill(desk: &mut Desk, now: Instant) {
         let other = |nth: u32| 2 + (place + 1 + nth * 3_001) % (QUEUES - 2);
         let queues: [_; QUEUES_OF_A_USER as usize] = [queue(first), queue(other(0)), queue(other(1))];
         for queue in queues {
-            put(Record::Operator(Operator { queue, user: id, enabled: true }));
+            put(Record::Operator(Operator { queue, user: id, enabled: true, cause: None }));
         }
     }
     desk.apply(Input::LinkUp, now);

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::{Code, Failure, daemon, say, terminal};
 use crate::{
     config::Settings,
-    http::admin::{Command, Reply},
+    http::admin::{AccountStatus, Command, Reply},
     password,
 };
 
@@ -13,7 +13,7 @@ use crate::{
 pub(super) enum Account {
     /// Make an account; its password is asked for.
     Add(WithPassword),
-    /// List the accounts, one name a line.
+    /// List the accounts, one name a line, with the JIDs that are linked to it behind it.
     List,
     /// Remove an account, and end its sessions.
     Remove {
@@ -25,6 +25,18 @@ pub(super) enum Account {
     },
     /// Give an account another password, and end its sessions.
     Password(WithPassword),
+    /// Let a JID manage the account's queues from a chat client (ad-hoc commands). One JID may be linked to several accounts.
+    Link(Admin),
+    /// Let a JID manage an account no longer.
+    Unlink(Admin),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Admin {
+    /// The name of the account.
+    name: String,
+    /// The JID, such as sue@example.org.
+    jid: String,
 }
 
 #[derive(Debug, Args)]
@@ -58,14 +70,26 @@ impl Account {
                 let told = format!("account {name} removed");
                 (Command::RemoveAccount { name, with_all: force }, told)
             }
+            Self::Link(Admin { name, jid }) => {
+                let told = format!("{jid} may manage account {name} now");
+                (Command::LinkAdmin { name, jid }, told)
+            }
+            Self::Unlink(Admin { name, jid }) => {
+                let told = format!("{jid} may not manage account {name} any more");
+                (Command::UnlinkAdmin { name, jid }, told)
+            }
             Self::List => (Command::Accounts, String::new()),
         };
         let hint = |failure: Failure| failure.hint_when("would be removed too", "say --force to remove them");
         match daemon::ask(settings, command).map_err(hint)? {
-            Reply::Accounts(names) => names.iter().for_each(say),
+            Reply::Accounts(accounts) => accounts.iter().map(line).for_each(say),
             Reply::Done => say(told),
             Reply::Status(_) | Reply::Ready(_) => return Err(daemon::strange_reply()),
         }
         Ok(())
     }
+}
+
+fn line(account: &AccountStatus) -> String {
+    account.admins.iter().fold(account.name.clone(), |line, jid| line + " " + jid)
 }

@@ -75,7 +75,11 @@ fn who_is_on(operators: &[OperatorStatus]) -> String {
     let mut on: Vec<_> = operators.iter().filter(|it| it.show != "unavailable").collect();
     on.sort_by_key(|it| !it.enabled);
     let shown = |it: &&OperatorStatus| {
-        let suspended = if it.enabled { "" } else { "suspended, " };
+        let suspended = match &it.suspended_because {
+            _ if it.enabled => String::new(),
+            Some(cause) => format!("suspended: {cause}; "),
+            None => "suspended, ".to_owned(),
+        };
         format!("{} ({suspended}{})", it.name, it.show)
     };
     let names: Vec<_> = on.iter().map(shown).collect();
@@ -89,7 +93,16 @@ mod tests {
 
     fn operator(name: &str, show: &str, enabled: bool, reason: &str) -> OperatorStatus {
         let (jid, reasons) = (format!("{name}@example.org"), vec![reason.to_owned()]);
-        OperatorStatus { id: 1, name: name.into(), jid, show: show.into(), enabled, reasons, resources: Vec::new() }
+        OperatorStatus {
+            id: 1,
+            name: name.into(),
+            jid,
+            show: show.into(),
+            enabled,
+            reasons,
+            suspended_because: (name == "kim").then(|| "lunch".to_owned()),
+            resources: Vec::new(),
+        }
     }
 
     fn queue(name: &str, show: &str, ready: u32, operators: Vec<OperatorStatus>) -> QueueStatus {
@@ -111,6 +124,7 @@ mod tests {
     fn a_table_for_people() {
         let on = vec![
             operator("ann", "away", false, "suspended"),
+            operator("kim", "xa", false, "suspended"),
             operator("bob", "chat", true, "show-chat"),
             operator("eve", "unavailable", true, "not-approved"),
         ];
@@ -126,7 +140,7 @@ mod tests {
         not approved yet, so not seen: eve@example.org
 
         QUEUE        SHOW         TAKING WORK  ON
-        law          chat         1 of 2       bob (chat), ann (suspended, away)
+        law          chat         1 of 2       bob (chat), ann (suspended, away), kim (suspended: lunch; xa)
         a-long-name  unavailable  0 of 2       nobody
         ");
     }

@@ -1,6 +1,8 @@
 //! Who may log in to the API, and the logins that are open.
 
-use super::{AccountId, Name};
+use std::collections::BTreeSet;
+
+use super::{AccountId, BareJid, Name};
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,6 +25,8 @@ pub struct Account {
     pub name: Name,
     /// The password's hash, in the PHC string format.
     pub password_hash: Box<str>,
+    /// The JIDs of its admins: from these it is managed in a chat client. One JID may be linked to several accounts.
+    pub admins: BTreeSet<BareJid>,
 }
 
 /// SHA-256 of a session's token. The token itself is known to the client alone.

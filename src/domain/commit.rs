@@ -1,7 +1,8 @@
 //! What is on disk becomes what holds: each write of a change, one by one. Restoring a desk goes the same way.
 
 use super::{
-    Account, BareJid, Desk, Event, Key, Operator, Queue, QueueId, Record, Show, Subscriber, User, UserId, Write,
+    Account, AccountId, BareJid, Desk, Event, Key, Operator, Queue, QueueId, Record, Show, Subscriber, User, UserId,
+    Write,
     desk::{AccountState, Person, QueueState, Staffs, Standing},
     presence::Presence,
 };
@@ -39,9 +40,7 @@ impl Desk {
     fn delete(&mut self, key: &Key, events: &mut Vec<Event>) {
         match key {
             Key::NextId => {}
-            Key::Account(id) => {
-                self.accounts.remove(id);
-            }
+            Key::Account(id) => self.delete_account(*id),
             Key::User(id) => self.delete_user(*id),
             Key::Queue(id) => self.delete_queue(*id),
             Key::Operator(queue, user) => self.delete_operator(*queue, *user, events),
@@ -57,12 +56,33 @@ impl Desk {
     }
 
     fn put_account(&mut self, account: Account) {
+        self.unlink_all(account.id);
+        for jid in &account.admins {
+            self.admins.entry(jid.clone()).or_default().insert(account.id);
+        }
         if let Some(state) = self.accounts.get_mut(&account.id) {
             state.account = account;
             return;
         }
         let (users, queues, sessions) = Default::default();
         self.accounts.insert(account.id, AccountState { account, users, queues, sessions });
+    }
+
+    fn delete_account(&mut self, id: AccountId) {
+        self.unlink_all(id);
+        self.accounts.remove(&id);
+    }
+
+    fn unlink_all(&mut self, id: AccountId) {
+        let Some(state) = self.accounts.get(&id) else { return };
+        for jid in &state.account.admins {
+            if let Some(accounts) = self.admins.get_mut(jid) {
+                accounts.remove(&id);
+                if accounts.is_empty() {
+                    self.admins.remove(jid);
+                }
+            }
+        }
     }
 
     fn put_user(&mut self, user: User, events: &mut Vec<Event>) {
@@ -134,8 +154,12 @@ impl Desk {
     }
 
     fn put_operator(&mut self, operator: Operator, events: &mut Vec<Event>) {
-        let Operator { queue, user, enabled } = operator;
+        let Operator { queue, user, enabled, cause } = operator;
         let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
+        match cause.filter(|_| !enabled) {
+            Some(cause) => self.causes.insert((queue, user), cause),
+            None => self.causes.remove(&(queue, user)),
+        };
         let before = person.enabled_on(queue);
         let mut staffs = std::mem::take(&mut person.staffs).into_vec();
         staffs.retain(|it| it.queue != queue);
@@ -160,6 +184,7 @@ impl Desk {
     fn delete_operator(&mut self, queue: QueueId, user: UserId, events: &mut Vec<Event>) {
         let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
         let Some(enabled) = person.enabled_on(queue) else { return };
+        self.causes.remove(&(queue, user));
         person.staffs = person.staffs.iter().copied().filter(|it| it.queue != queue).collect();
         state.operators.remove(&user);
         if enabled {

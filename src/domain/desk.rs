@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    Account, AccountId, BareJid, Event, Input, LinkPhase, Merge, Name, Precedence, Published, Queue, QueueId, Session,
-    Show, Tally, TokenHash, User, UserId,
+    Account, AccountId, BareJid, Cause, Event, Input, LinkPhase, Merge, Name, Precedence, Published, Queue, QueueId,
+    Session, Show, Tally, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
     lease::{Leases, Tick},
@@ -102,6 +102,10 @@ pub struct Desk {
     pub(super) sessions: HashMap<TokenHash, Session>,
     pub(super) people: BTreeMap<UserId, Box<Person>>,
     pub(super) queues: BTreeMap<QueueId, QueueState>,
+    /// Why operators are suspended, where somebody said so: few, so they have no place among the assignments.
+    pub(super) causes: HashMap<(QueueId, UserId), Cause>,
+    /// Which accounts a JID is linked to.
+    pub(super) admins: HashMap<BareJid, BTreeSet<AccountId>>,
     pub(super) index: Index,
     pub(super) sweep: Sweep,
     pub(super) outbox: Outbox,
@@ -257,6 +261,8 @@ impl Desk {
             sessions: HashMap::new(),
             people: BTreeMap::new(),
             queues: BTreeMap::new(),
+            causes: HashMap::new(),
+            admins: HashMap::new(),
             index: Index::default(),
             outbox: Outbox::default(),
             leases: Leases::default(),

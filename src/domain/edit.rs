@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, BareJid, Name, QueueId, Record, TokenHash, UnixTime, UserId};
+use super::{AccountId, BareJid, Cause, Name, QueueId, Record, TokenHash, UnixTime, UserId};
 
 /// The fields of a queue that can be set; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +51,20 @@ pub enum Edit {
         name: Name,
         /// A PHC string.
         password_hash: Box<str>,
+    },
+    /// Let a JID manage an account from a chat client; one that may already goes on.
+    LinkAdmin {
+        /// The name of the account.
+        name: Name,
+        /// Who.
+        jid: BareJid,
+    },
+    /// Let a JID manage an account no longer.
+    UnlinkAdmin {
+        /// The name of the account.
+        name: Name,
+        /// Who.
+        jid: BareJid,
     },
     /// Log in. Sessions of the account that expired are removed, and the oldest above the bound.
     OpenSession {
@@ -154,6 +168,18 @@ pub enum Edit {
         /// Whom.
         user: UserId,
     },
+    /// What somebody asks for from a chat client of theirs, all or nothing. They have to be the user, or an admin of the
+    /// user's account, when it is planned.
+    Asked {
+        /// Who asks.
+        by: BareJid,
+        /// About whom.
+        user: UserId,
+        /// On which queues of the user's account.
+        queues: Vec<QueueId>,
+        /// What.
+        wish: Wish,
+    },
     /// Somebody wants to follow a queue's presence.
     Follow {
         /// The queue's localpart.
@@ -173,6 +199,19 @@ pub enum Edit {
         /// Everything.
         records: Vec<Record>,
     },
+}
+
+/// What can be asked for from a chat client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Suspend. Who is suspended already stays so, for this cause where there is one, else for the one before.
+    Suspend(Option<Cause>),
+    /// Enable again; the cause is forgotten.
+    Resume,
+    /// Assign, enabled; an assignment that is there stays as it is. Only an admin may.
+    Assign,
+    /// End an assignment. Only an admin may.
+    Unassign,
 }
 
 /// What an edit did.
@@ -203,6 +242,15 @@ pub enum Refusal {
     NoUser,
     /// The user is not assigned to the queue.
     NotAssigned,
+    /// They are neither the user nor an admin of the account.
+    NotAllowed,
+    /// The account has as many admins as it may.
+    TooManyAdmins {
+        /// The most.
+        most: usize,
+    },
+    /// The JID is not linked to the account.
+    NotLinked(BareJid),
     /// An account has this name.
     AccountTaken(Name),
     /// A queue, a user or we ourselves have this name.
@@ -235,10 +283,13 @@ impl fmt::Display for Refusal {
             Self::MayNotFollow => f.write_str("they may not follow this queue"),
             Self::NoUser => f.write_str("there is no such user"),
             Self::NotAssigned => f.write_str("the user is not assigned to the queue"),
+            Self::NotAllowed => f.write_str("they may not change this"),
+            Self::TooManyAdmins { most } => write!(f, "an account can have at most {most} JIDs of admins"),
+            Self::NotLinked(jid) => write!(f, "the JID {jid} is not linked to the account"),
             Self::AccountTaken(name) => write!(f, "there is an account named {name} already"),
             Self::NameTaken(name) => write!(f, "the name {name} is taken"),
             Self::JidTaken(jid) => write!(f, "the JID {jid} is taken"),
-            Self::JidOfQueues(jid) => write!(f, "the JID {jid} is on the domain of the queues, where no user can be"),
+            Self::JidOfQueues(jid) => write!(f, "the JID {jid} is on the domain of the queues, where nobody can be"),
             Self::NotEmpty { users, queues } => {
                 write!(f, "the account still has {users} users and {queues} queues")
             }

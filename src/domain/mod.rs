@@ -4,6 +4,7 @@
 //! comes out as [`Event`]s and [`Effect`]s. Everything that decides stands in [`Desk`].
 
 pub mod account;
+pub mod asker;
 pub mod availability;
 pub mod desk;
 pub mod edit;
@@ -19,6 +20,7 @@ pub mod show;
 pub mod user;
 
 mod commit;
+mod duty;
 mod index;
 mod lease;
 mod outgoing;
@@ -27,13 +29,14 @@ mod sweep;
 mod views;
 
 pub use account::{Account, Session, TokenHash, UnixTime};
+pub use asker::Asker;
 pub use availability::{Published, Reason};
 pub use desk::{Desk, Policy, WhoMayFollow};
-pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields};
+pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields, Wish};
 pub use effect::{Effect, Event};
 pub use ids::{AccountId, BareJid, Name, QueueId, UserId};
 pub use input::{Input, Seen};
-pub use operator::Operator;
+pub use operator::{Cause, Operator};
 pub use outgoing::ARRIVES_WITHIN;
 pub use plan::{Change, Claim, Claims, Plan};
 pub use queue::{Queue, Subscriber};

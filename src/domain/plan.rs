@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    Account, AccountId, BareJid, Desk, Edit, Key, Name, Operator, Outcome, Queue, QueueFields, QueueId, Record,
-    Refusal, Session, Subscriber, TokenHash, UnixTime, User, UserFields, UserId, WhoMayFollow, Write,
+    Account, AccountId, BareJid, Desk, Edit, Key, Name, Outcome, Queue, QueueFields, QueueId, Record, Refusal, Session,
+    Subscriber, TokenHash, UnixTime, User, UserFields, UserId, Write,
 };
 
 /// The most sessions that an account keeps open at a time.
@@ -55,7 +55,7 @@ pub enum Claim {
 pub struct Claims(HashMap<Claim, bool>);
 
 impl Claims {
-    fn of<const S: usize, const X: usize>(shared: [Claim; S], exclusive: [Claim; X]) -> Self {
+    pub(super) fn of<const S: usize, const X: usize>(shared: [Claim; S], exclusive: [Claim; X]) -> Self {
         let mut claims = Self::default();
         claims.0.insert(Claim::Everything, false);
         claims.0.extend(shared.into_iter().map(|claim| (claim, false)));
@@ -88,6 +88,8 @@ impl Desk {
             Edit::AddAccount { name, password_hash } => self.plan_account(name, password_hash),
             Edit::RemoveAccount { name, with_all } => self.plan_account_removal(&name, with_all),
             Edit::SetPassword { name, password_hash } => self.plan_password(&name, password_hash),
+            Edit::LinkAdmin { name, jid } => self.plan_link(&name, jid),
+            Edit::UnlinkAdmin { name, jid } => self.plan_unlink(&name, jid),
             Edit::OpenSession { account, password_hash, token, now } => {
                 self.plan_session(account, &password_hash, token, now)
             }
@@ -104,8 +106,9 @@ impl Desk {
             Edit::UpdateUser { account, user, fields } => self.plan_user_update(account, user, fields),
             Edit::DeleteUser { account, user } => self.plan_user_removal(account, user),
             Edit::Assign { account, queue, user } => self.plan_assignment(account, queue, user),
-            Edit::Enable { account, queue, user, enabled } => self.plan_enabling(account, queue, user, enabled),
+            Edit::Enable { account, queue, user, enabled } => self.plan_enabling(account, queue, user, enabled, None),
             Edit::Unassign { account, queue, user } => self.plan_unassignment(account, queue, user),
+            Edit::Asked { by, user, queues, wish } => self.plan_asked(&by, user, &queues, &wish),
             Edit::Follow { queue, jid } => self.plan_following(&queue, jid),
             Edit::Unfollow { queue, jid } => self.plan_unfollowing(&queue, jid),
             Edit::Import { records } => self.plan_import(records),
@@ -125,7 +128,7 @@ impl Desk {
         let (id, next) = self.give_id()?;
         let id = AccountId::new(id).ok_or(Refusal::NoMoreIds)?;
         let claims = Claims::of([], [Claim::AccountName(name.clone())]);
-        let account = Account { id, name, password_hash };
+        let account = Account { id, name, password_hash, admins: BTreeSet::new() };
         Ok(Plan { change: vec![next, Write::Put(Record::Account(account))], claims, outcome: Outcome::Account(id) })
     }
 
@@ -194,12 +197,12 @@ impl Desk {
         if self.user_at(jid).is_some() { Err(Refusal::JidTaken(jid.clone())) } else { Ok(()) }
     }
 
-    fn own_queue(&self, account: AccountId, queue: QueueId) -> Result<&Queue, Refusal> {
+    pub(super) fn own_queue(&self, account: AccountId, queue: QueueId) -> Result<&Queue, Refusal> {
         let queue = self.queues.get(&queue).map(|state| &state.queue);
         queue.filter(|queue| queue.account == account).ok_or(Refusal::NoQueue)
     }
 
-    fn own_user(&self, account: AccountId, user: UserId) -> Result<User, Refusal> {
+    pub(super) fn own_user(&self, account: AccountId, user: UserId) -> Result<User, Refusal> {
         let person = self.people.get(&user).filter(|person| person.account == account);
         person.map(|person| person.user(user)).ok_or(Refusal::NoUser)
     }
@@ -304,60 +307,9 @@ impl Desk {
         Ok(Plan { change, claims: Claims::of([Claim::Account(account)], exclusive), outcome: Outcome::Done })
     }
 
-    fn assignment_claims(account: AccountId, queue: QueueId, user: UserId) -> Claims {
-        let shared = [Claim::Account(account), Claim::Queue(queue), Claim::User(user)];
-        Claims::of(shared, [Claim::Operator(queue, user)])
-    }
-
-    fn plan_assignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
-        self.own_queue(account, queue)?;
-        self.own_user(account, user)?;
-        let change = match self.people[&user].enabled_on(queue) {
-            Some(_) => Change::new(),
-            None => vec![Write::Put(Record::Operator(Operator { queue, user, enabled: true }))],
-        };
-        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
-    }
-
-    fn own_operator(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<bool, Refusal> {
-        self.own_queue(account, queue)?;
-        self.own_user(account, user)?;
-        self.people[&user].enabled_on(queue).ok_or(Refusal::NotAssigned)
-    }
-
-    fn plan_enabling(
-        &self,
-        account: AccountId,
-        queue: QueueId,
-        user: UserId,
-        enabled: Option<bool>,
-    ) -> Result<Plan, Refusal> {
-        let before = self.own_operator(account, queue, user)?;
-        let change = match enabled {
-            Some(enabled) if enabled != before => {
-                vec![Write::Put(Record::Operator(Operator { queue, user, enabled }))]
-            }
-            _ => Change::new(),
-        };
-        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
-    }
-
-    fn plan_unassignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
-        self.own_operator(account, queue, user)?;
-        let change = vec![Write::Delete(Key::Operator(queue, user))];
-        Ok(Plan { change, claims: Self::assignment_claims(account, queue, user), outcome: Outcome::Done })
-    }
-
     fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
         let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
-        let is_operator = || self.user_at(&jid).is_some_and(|id| self.people[&id].enabled_on(queue.id).is_some());
-        let follows = self.queues[&queue.id].subscribers.contains_key(&jid);
-        let may = match self.policy.who_may_follow {
-            WhoMayFollow::Anyone => true,
-            WhoMayFollow::UserDomain => jid.domain() == &*self.policy.user_domain,
-            WhoMayFollow::Operators => is_operator(),
-        };
-        if !(may || follows) {
+        if !self.may_follow(queue.id, &jid) {
             return Err(Refusal::MayNotFollow);
         }
         let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Account, AccountId, BareJid, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session, Show,
-    Subscriber, TokenHash, UnixTime, UserId,
+    Account, AccountId, BareJid, Cause, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session,
+    Show, Subscriber, TokenHash, UnixTime, UserId,
     desk::{Person, QueueState, Standing},
     lease::Life,
 };
@@ -57,6 +57,8 @@ pub struct OperatorView<'a> {
     pub user: UserView<'a>,
     /// `false`: suspended.
     pub enabled: bool,
+    /// Why they are suspended, where somebody said so.
+    pub cause: Option<&'a Cause>,
 }
 
 /// A resource of a user.
@@ -125,7 +127,8 @@ impl<'a> Books<'a> {
     pub fn operator(self, queue: QueueId, user: UserId) -> Option<OperatorView<'a>> {
         let person = self.person(user)?;
         let enabled = person.enabled_on(queue)?;
-        Some(OperatorView { queue: self.queue(queue)?, user: self.desk.user_view(user, person), enabled })
+        let cause = self.desk.cause(queue, user);
+        Some(OperatorView { queue: self.queue(queue)?, user: self.desk.user_view(user, person), enabled, cause })
     }
 
     fn queue_state(self, id: QueueId) -> Option<&'a QueueState> {
@@ -175,7 +178,10 @@ impl Desk {
     /// The queue with this name, of whichever account.
     #[must_use]
     pub fn queue_by_name(&self, name: &Name) -> Option<QueueView<'_>> {
-        let id = self.queue_named(name)?.id;
+        self.queue_view(self.queue_named(name)?.id)
+    }
+
+    pub(super) fn queue_view(&self, id: QueueId) -> Option<QueueView<'_>> {
         self.queues.get(&id).map(QueueState::view)
     }
 
@@ -263,7 +269,12 @@ impl Desk {
         let queues = self.queues.values().map(|state| Record::Queue(state.queue.clone()));
         let operators = self.queues.iter().flat_map(|(id, state)| {
             let enabled = |user: &UserId| self.people[user].enabled_on(*id).unwrap_or_default();
-            let operator = move |user: &UserId| super::Operator { queue: *id, user: *user, enabled: enabled(user) };
+            let operator = move |user: &UserId| super::Operator {
+                queue: *id,
+                user: *user,
+                enabled: enabled(user),
+                cause: self.cause(*id, *user).cloned(),
+            };
             state.operators.iter().map(operator).map(Record::Operator)
         });
         let subscribers = self.queues.iter().flat_map(|(id, state)| {

@@ -16,10 +16,12 @@ use super::{
     folder,
     record::{self, Shape, WriteShape},
 };
-use crate::domain::{BareJid, Name, Record, Write};
+use crate::domain::{BareJid, Cause, Name, Record, Write};
 
-/// The version of the format that is written, and the only one that is read.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written. The records are those of [`record::VERSION`]; version 1 is read too.
+pub const VERSION: u32 = 2;
+/// The first version that is read.
+const OLDEST: u32 = 1;
 
 /// The most bytes of a line that are read. A record is far smaller; a file of another kind may have no lines at all.
 pub const LINE_MOST: usize = 16 << 20;
@@ -45,7 +47,7 @@ pub enum DumpError {
         wanted: &'static str,
     },
     /// It was written by another version of us.
-    #[error("line 1: the file is of version {found}, and this rosterd reads version {VERSION}")]
+    #[error("line 1: the file is of version {found}, and this rosterd reads versions {OLDEST} to {VERSION}")]
     Version {
         /// What it says.
         found: u32,
@@ -193,11 +195,22 @@ fn check(record: &Record) -> Result<(), String> {
         prepared => Err(format!("the JID {jid} should be written {prepared}")),
     };
     match record {
-        Record::Account(account) => name(&account.name, Name::QUEUE_MOST),
+        Record::Account(account) => {
+            name(&account.name, Name::QUEUE_MOST)?;
+            account.admins.iter().try_for_each(jid)
+        }
         Record::Queue(queue) => name(&queue.name, Name::QUEUE_MOST),
         Record::User(user) => name(&user.name, Name::USER_MOST).and_then(|()| jid(&user.jid)),
         Record::Subscriber(subscriber) => jid(&subscriber.jid),
-        Record::NextId(_) | Record::Operator(_) | Record::Session(_) => Ok(()),
+        Record::Operator(operator) => operator.cause.iter().try_for_each(|cause| match Cause::parse(cause.as_str())? {
+            parsed if parsed == *cause => Ok(()),
+            parsed => Err(format!(
+                "the reason {cause:?} should be written {parsed:?}",
+                cause = cause.as_str(),
+                parsed = parsed.as_str()
+            )),
+        }),
+        Record::NextId(_) | Record::Session(_) => Ok(()),
     }
 }
 
@@ -281,7 +294,7 @@ fn read_line(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<
 fn check_header<T: Line>(text: &[u8]) -> Result<(), DumpError> {
     let header = serde_json::from_slice::<Header>(text).ok().filter(|header| header.rosterd == T::FILE);
     match header.ok_or(DumpError::Foreign { wanted: T::FILE })?.version {
-        VERSION => Ok(()),
+        OLDEST..=VERSION => Ok(()),
         found => Err(DumpError::Version { found }),
     }
 }
@@ -309,13 +322,19 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::{
-        super::record::tests::{any_record, one_of_each},
+        super::record::tests::{any_record, one_of_each, one_of_each_in_version_1},
         *,
     };
 
     #[test]
     fn the_format_stays_what_it_was() {
         insta::assert_snapshot!(text(&one_of_each()));
+    }
+
+    #[test]
+    fn what_version_1_wrote_is_read() {
+        let read = read_records(&include_bytes!("version1/export.jsonl")[..], |_| ()).unwrap();
+        assert_eq!(read, one_of_each_in_version_1());
     }
 
     #[test]
@@ -334,8 +353,8 @@ mod tests {
         check("{\"users\":[]}\n".into(), "line 1: this is no export of rosterd");
         check(good.replace("export", "change"), "line 1: this is no export of rosterd");
         check(
-            good.replace("\"version\":1", "\"version\":2"),
-            "line 1: the file is of version 2, and this rosterd reads version 1",
+            good.replace("\"version\":2", "\"version\":3"),
+            "line 1: the file is of version 3, and this rosterd reads versions 1 to 2",
         );
         check(
             good.replace("\"ann\"", "\"eve\""),
@@ -348,8 +367,14 @@ mod tests {
         check(good.replace("bob@example.org", "example.org"), "line 7: \"example.org\" has no part before an `@`");
         check(
             good.replace("\"enabled\":false", "\"on\":1"),
-            "line 6: unknown field `on`, expected one of `queue`, `user`, `enabled` (column 36)",
+            "line 6: unknown field `on`, expected one of `queue`, `user`, `enabled`, `suspended` (column 36)",
         );
+        check(
+            good.replace("sue@example.org", "Sue@example.org"),
+            "line 3: the JID Sue@example.org should be written sue@example.org",
+        );
+        check(good.replace("lunch", " lunch"), "line 6: the reason \" lunch\" should be written \"lunch\"");
+        check(good.replace("lunch", "a\\nb"), "line 6: the reason contains '\\n', which is not allowed");
         check(good.replace("{\"next_id\":4}", "{}"), "line 2: expected value (column 2)");
         check(good.replace("a5a5", "a5x5"), "line 8: the token's hash is not 64 hexadecimal digits");
     }

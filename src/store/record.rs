@@ -3,17 +3,20 @@
 //! A key is one byte for its kind and its parts in big-endian order, so that the order of the bytes is the order of the
 //! [`Key`]s. A value is a version byte, a CRC-32 over the key and the payload (little-endian), and the payload in JSON.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
-    Account, AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Session, Subscriber, TokenHash, UnixTime,
-    User, UserId, Write,
+    Account, AccountId, BareJid, Cause, Key, Name, Operator, Queue, QueueId, Record, Session, Subscriber, TokenHash,
+    UnixTime, User, UserId, Write,
 };
 
-/// The version of the stored form that is written, and the only one that is read.
-pub const VERSION: u8 = 1;
+/// The version of the stored form that is written. Version 1, which is read too, had neither the admins of an account nor why
+/// an operator is suspended.
+pub const VERSION: u8 = 2;
+/// The first version that is read.
+const OLDEST: u8 = 1;
 
 /// What the kinds of records are called, in the order of their keys.
 pub const KINDS: [&str; 7] = ["next number", "account", "user", "queue", "operator", "subscriber", "session"];
@@ -123,8 +126,8 @@ pub(super) fn seal(key: &[u8], payload: &impl Serialize) -> Vec<u8> {
 pub(super) fn open<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, String> {
     let (head, payload) = value.split_first_chunk::<HEAD>().ok_or("there is too little of it")?;
     let [version, sum @ ..] = *head;
-    if version != VERSION {
-        return Err(format!("it is of version {version}, and this rosterd reads version {VERSION}"));
+    if !(OLDEST..=VERSION).contains(&version) {
+        return Err(format!("it is of version {version}, and this rosterd reads versions {OLDEST} to {VERSION}"));
     }
     if u32::from_le_bytes(sum) != checksum(key, payload) {
         return Err("its checksum does not match".to_owned());
@@ -195,6 +198,8 @@ pub(super) enum Shape<'a> {
         id: u32,
         name: Cow<'a, str>,
         password_hash: Cow<'a, str>,
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        admins: BTreeSet<Cow<'a, str>>,
     },
     User {
         id: u32,
@@ -215,6 +220,8 @@ pub(super) enum Shape<'a> {
         queue: u32,
         user: u32,
         enabled: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        suspended: Option<SuspensionShape<'a>>,
     },
     Subscriber {
         queue: u32,
@@ -226,6 +233,14 @@ pub(super) enum Shape<'a> {
         created: u64,
         used: u64,
     },
+}
+
+/// What is known of a suspension, where anything is. Further fields have their place here.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) struct SuspensionShape<'a> {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'a, str>>,
 }
 
 /// A step of a change as it is written.
@@ -245,6 +260,7 @@ impl<'a> From<&'a Record> for Shape<'a> {
                 id: it.id.get(),
                 name: it.name.as_str().into(),
                 password_hash: (&*it.password_hash).into(),
+                admins: it.admins.iter().map(|jid| jid.as_str().into()).collect(),
             },
             Record::User(it) => Self::User {
                 id: it.id.get(),
@@ -261,7 +277,11 @@ impl<'a> From<&'a Record> for Shape<'a> {
                 avatar: it.avatar.as_deref().map(Cow::from),
                 transcripts: it.transcripts,
             },
-            Record::Operator(it) => Self::Operator { queue: it.queue.get(), user: it.user.get(), enabled: it.enabled },
+            Record::Operator(it) => {
+                let suspension = |cause: &'a Cause| SuspensionShape { reason: Some(cause.as_str().into()) };
+                let suspended = it.cause.as_ref().map(suspension);
+                Self::Operator { queue: it.queue.get(), user: it.user.get(), enabled: it.enabled, suspended }
+            }
             Record::Subscriber(it) => Self::Subscriber { queue: it.queue.get(), jid: it.jid.as_str().into() },
             Record::Session(it) => Self::Session {
                 token: to_hex(&it.token.0).into(),
@@ -285,10 +305,11 @@ impl TryFrom<Shape<'_>> for Record {
         let queue = |id| QueueId::new(id).ok_or("a queue has the number 0");
         Ok(match shape {
             Shape::NextId(next) => Self::NextId(next),
-            Shape::Account { id, name, password_hash } => Self::Account(Account {
+            Shape::Account { id, name, password_hash, admins } => Self::Account(Account {
                 id: account(id)?,
                 name: Name::prepared(&name),
                 password_hash: owned(password_hash),
+                admins: admins.iter().map(|jid| BareJid::prepared(jid)).collect(),
             }),
             Shape::User { id, account: of, name, jid, email } => Self::User(User {
                 id: user(id)?,
@@ -305,8 +326,12 @@ impl TryFrom<Shape<'_>> for Record {
                 avatar: avatar.map(owned),
                 transcripts,
             }),
-            Shape::Operator { queue: at, user: who, enabled } => {
-                Self::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled })
+            Shape::Operator { enabled: true, suspended: Some(_), .. } => {
+                return Err("an operator is enabled and suspended".to_owned());
+            }
+            Shape::Operator { queue: at, user: who, enabled, suspended } => {
+                let cause = suspended.and_then(|it| it.reason).map(|reason| Cause::prepared(&reason));
+                Self::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled, cause })
             }
             Shape::Subscriber { queue: of, jid } => {
                 Self::Subscriber(Subscriber { queue: queue(of)?, jid: BareJid::prepared(&jid) })
@@ -349,7 +374,11 @@ impl TryFrom<WriteShape<'_>> for Write {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use proptest::{collection::vec, option, prelude::*};
+    use proptest::{
+        collection::{btree_set, vec},
+        option,
+        prelude::*,
+    };
 
     use super::*;
 
@@ -376,6 +405,12 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_version_1_wrote_is_read() {
+        let read: Vec<_> = of_version_1().iter().map(|(key, value)| read(key, value).unwrap()).collect();
+        assert_eq!(read, one_of_each_in_version_1());
+    }
+
+    #[test]
     fn what_is_damaged_is_named() {
         let record = &one_of_each()[2];
         let (key, good) = (write_key(&record.key()), write_value(record));
@@ -389,11 +424,14 @@ pub(super) mod tests {
         }
         let mut later = good.clone();
         later[0] = 9;
-        check(&later, "it is of version 9, and this rosterd reads version 1");
+        check(&later, "it is of version 9, and this rosterd reads versions 1 to 2");
         check(&good[..4], "there is too little of it");
         check(&seal(&key, &Shape::NextId(7)), "what is kept there belongs elsewhere");
-        let zero = Shape::Operator { queue: 0, user: 1, enabled: true };
+        let zero = Shape::Operator { queue: 0, user: 1, enabled: true, suspended: None };
         check(&seal(&key, &zero), "a queue has the number 0");
+        let both = SuspensionShape { reason: Some("x".into()) };
+        let both = Shape::Operator { queue: 1, user: 1, enabled: true, suspended: Some(both) };
+        check(&seal(&key, &both), "an operator is enabled and suspended");
         check(&seal(&key, &7), "expected value (column 1)");
     }
 
@@ -439,9 +477,15 @@ pub(super) mod tests {
         let (account, user, queue) = (AccountId::new(1).unwrap(), UserId::new(3).unwrap(), QueueId::new(2).unwrap());
         let name = |text| Name::parse(text, Name::USER_MOST).unwrap();
         let jid = |text| BareJid::parse(text).unwrap();
+        let cause = |text| Cause::parse(text).unwrap();
         vec![
             Record::NextId(4),
-            Record::Account(Account { id: account, name: name("desk"), password_hash: "$argon2id$x".into() }),
+            Record::Account(Account {
+                id: account,
+                name: name("desk"),
+                password_hash: "$argon2id$x".into(),
+                admins: [jid("sue@example.org")].into(),
+            }),
             Record::User(User {
                 id: user,
                 account,
@@ -457,7 +501,7 @@ pub(super) mod tests {
                 avatar: Some("https://example.org/a.png".into()),
                 transcripts: true,
             }),
-            Record::Operator(Operator { queue, user, enabled: false }),
+            Record::Operator(Operator { queue, user, enabled: false, cause: Some(cause("lunch")) }),
             Record::Subscriber(Subscriber { queue, jid: jid("bob@example.org") }),
             Record::Session(Session {
                 token: TokenHash([0xa5; 32]),
@@ -466,6 +510,29 @@ pub(super) mod tests {
                 used: UnixTime(u64::MAX),
             }),
         ]
+    }
+
+    /// The same, as far as version 1 could say it.
+    pub(in super::super) fn one_of_each_in_version_1() -> Vec<Record> {
+        let mut records = one_of_each();
+        for record in &mut records {
+            match record {
+                Record::Account(account) => account.admins.clear(),
+                Record::Operator(operator) => operator.cause = None,
+                Record::NextId(_) | Record::User(_) | Record::Queue(_) | Record::Subscriber(_) | Record::Session(_) => {
+                }
+            }
+        }
+        records
+    }
+
+    /// These as version 1 wrote them: keys and values, byte by byte.
+    pub(in super::super) fn of_version_1() -> Vec<(Vec<u8>, Vec<u8>)> {
+        let lines = include_str!("version1/records.txt").lines().map(|line| {
+            let [key, head, json] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            (from_hex(key).unwrap(), [from_hex(head).unwrap(), json.as_bytes().to_vec()].concat())
+        });
+        lines.collect()
     }
 
     pub(in super::super) fn any_record() -> impl Strategy<Value = Record> {
@@ -478,8 +545,8 @@ pub(super) mod tests {
         let queue = |id| QueueId::new(id).unwrap();
         prop_oneof![
             any::<u32>().prop_map(Record::NextId),
-            (id(), name(), any::<String>()).prop_map(move |(id, name, hash)| {
-                Record::Account(Account { id: account(id), name, password_hash: hash.into() })
+            (id(), name(), any::<String>(), btree_set(jid(), 0..3)).prop_map(move |(id, name, hash, admins)| {
+                Record::Account(Account { id: account(id), name, password_hash: hash.into(), admins })
             }),
             (id(), id(), name(), jid(), free()).prop_map(move |(id, of, name, jid, email)| {
                 Record::User(User { id: user(id), account: account(of), name, jid, email })
@@ -490,8 +557,9 @@ pub(super) mod tests {
                     Record::Queue(Queue { id, account, name, email, avatar, transcripts })
                 }
             ),
-            (id(), id(), any::<bool>()).prop_map(move |(at, who, enabled)| {
-                Record::Operator(Operator { queue: queue(at), user: user(who), enabled })
+            (id(), id(), any::<bool>(), option::of("[a-z&<é]{1,200}")).prop_map(move |(at, who, enabled, cause)| {
+                let cause = cause.filter(|_| !enabled).map(|cause| Cause::parse(&cause).unwrap());
+                Record::Operator(Operator { queue: queue(at), user: user(who), enabled, cause })
             }),
             (id(), jid()).prop_map(move |(of, jid)| Record::Subscriber(Subscriber { queue: queue(of), jid })),
             (any::<[u8; 32]>(), id(), any::<u64>(), any::<u64>()).prop_map(move |(token, of, created, used)| {

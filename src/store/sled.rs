@@ -365,7 +365,10 @@ fn explain(folder: &Folder, error: ::sled::Error) -> StoreError {
 mod tests {
     use std::fs::OpenOptions;
 
-    use super::{super::record::tests::one_of_each, *};
+    use super::{
+        super::record::tests::{of_version_1, one_of_each, one_of_each_in_version_1},
+        *,
+    };
     use crate::domain::{AccountId, BareJid, Key, Queue, QueueId, Subscriber, UnixTime};
 
     #[test]
@@ -386,6 +389,25 @@ mod tests {
         store.commit(&deletes[1..]).unwrap();
         drop(store);
         assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), [Record::NextId(4)]);
+    }
+
+    #[test]
+    fn a_store_of_version_1_is_read_and_goes_on() {
+        let state = tempfile::tempdir().unwrap();
+        let store = SledStore::open(state.path(), 0).unwrap();
+        for (key, value) in of_version_1() {
+            store.db.insert(key, value).unwrap();
+        }
+        let counts = Counts { records: [1; KINDS.len()], ..store.counts.clone() };
+        let mut counts = record::seal(&COUNTS_KEY, &counts);
+        counts[0] = 1;
+        store.db.insert(COUNTS_KEY, counts).unwrap();
+        drop(store);
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        assert_eq!(store.load().unwrap(), one_of_each_in_version_1());
+        store.commit(&puts(one_of_each())).unwrap();
+        drop(store);
+        assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), one_of_each());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line as an administrator and their scripts see it: what is printed where, and the exit codes.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -80,6 +81,18 @@ fn accounts_come_and_go(place: &Place) -> Result<()> {
     place.good(&["account", "password", "acme", "--password-stdin"], "another\n")?;
     let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "x\n")?;
     ensure!(unknown.contains("there is no such account"), "{unknown}");
+    let linked = place.good(&["account", "link", "acme", "Sue@example.org"], "")?;
+    ensure!(linked == "Sue@example.org may manage account acme now\n", "{linked}");
+    place.good(&["account", "link", "acme", "kim@example.org"], "")?;
+    place.good(&["account", "link", "zoo", "sue@example.org"], "")?;
+    let listed = place.good(&["account", "list"], "")?;
+    ensure!(listed == "acme kim@example.org sue@example.org\nzoo sue@example.org\n", "{listed}");
+    place.good(&["account", "unlink", "acme", "sue@example.org"], "")?;
+    let not_linked = place.bad(1, &["account", "unlink", "acme", "sue@example.org"], "")?;
+    ensure!(not_linked.contains("the JID sue@example.org is not linked to the account"), "{not_linked}");
+    let no_jid = place.bad(1, &["account", "link", "acme", "sue@example.org/phone"], "")?;
+    ensure!(no_jid.contains("has a resource"), "{no_jid}");
+    place.good(&["account", "unlink", "acme", "kim@example.org"], "")?;
     place.good(&["account", "remove", "zoo"], "")?;
     place.bad(1, &["account", "remove", "zoo"], "")?;
     ensure!(place.good(&["account", "list"], "")? == "acme\n");
@@ -260,7 +273,12 @@ fn a_watcher_with_the_name_of_a_queue() -> Result<()> {
     let (email, avatar) = (None, None);
     let records = [
         Record::NextId(3),
-        Record::Account(Account { id: account, name: name("acme")?, password_hash: "x".into() }),
+        Record::Account(Account {
+            id: account,
+            name: name("acme")?,
+            password_hash: "x".into(),
+            admins: BTreeSet::new(),
+        }),
         Record::Queue(Queue { id: queue, account, name: name("law")?, email, avatar, transcripts: false }),
     ];
     let mut export = Vec::new();

@@ -1,7 +1,7 @@
 //! A daemon's inside, small: the engine on a store in memory, and the link. The user ann staffs the queue law; bob is a
 //! user who staffs nothing.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use rosterd::{
     config::Secret,
@@ -32,11 +32,16 @@ fn records() -> Vec<Record> {
     };
     vec![
         Record::NextId(5),
-        Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into() }),
+        Record::Account(Account {
+            id: account,
+            name: name("manager"),
+            password_hash: "-".into(),
+            admins: BTreeSet::new(),
+        }),
         user(ann, "ann"),
         user(bob, "bob"),
         Record::Queue(Queue { id: law, account, name: name("law"), email: None, avatar: None, transcripts: false }),
-        Record::Operator(Operator { queue: law, user: ann, enabled: true }),
+        Record::Operator(Operator { queue: law, user: ann, enabled: true, cause: None }),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! What can be asked for on the command line, and its answers. The same code answers when no daemon runs, and the command
 //! has opened the store itself.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use super::{
     status::{Status, status},
 };
 use crate::{
-    domain::{Edit, Name, Outcome},
+    domain::{Account, BareJid, Edit, Name, Outcome},
     engine::{EditError, Handle},
 };
 
@@ -23,7 +23,7 @@ pub enum Command {
     Status,
     /// Whether the daemon does its work.
     Ready,
-    /// The names of all accounts.
+    /// All accounts.
     Accounts,
     /// Make an account.
     AddAccount {
@@ -46,6 +46,35 @@ pub enum Command {
         /// A PHC string.
         password_hash: Box<str>,
     },
+    /// Let a JID manage an account from a chat client.
+    LinkAdmin {
+        /// The name of the account.
+        name: String,
+        /// Who.
+        jid: String,
+    },
+    /// Let a JID manage an account no longer.
+    UnlinkAdmin {
+        /// The name of the account.
+        name: String,
+        /// Who.
+        jid: String,
+    },
+}
+
+/// An account, as it is listed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AccountStatus {
+    /// Its name.
+    pub name: String,
+    /// The JIDs that are linked to it.
+    pub admins: BTreeSet<String>,
+}
+
+impl From<&Account> for AccountStatus {
+    fn from(account: &Account) -> Self {
+        Self { name: account.name.to_string(), admins: account.admins.iter().map(BareJid::to_string).collect() }
+    }
 }
 
 /// What is answered.
@@ -57,7 +86,7 @@ pub enum Reply {
     /// To [`Command::Ready`]: what keeps it from its work, nothing when it is ready.
     Ready(Vec<String>),
     /// To [`Command::Accounts`].
-    Accounts(Vec<String>),
+    Accounts(Vec<AccountStatus>),
     /// It is as asked.
     Done,
 }
@@ -100,8 +129,7 @@ pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem>
             Ok(Reply::Ready(reasons.collect()))
         }
         Command::Accounts => {
-            let names = handle.read(|desk| desk.accounts().map(|account| account.name.to_string()).collect());
-            Ok(Reply::Accounts(names))
+            Ok(Reply::Accounts(handle.read(|desk| desk.accounts().map(AccountStatus::from).collect())))
         }
         Command::AddAccount { name, password_hash } => {
             done(handle.edit(Edit::AddAccount { name: parse(&name)?, password_hash }).await)
@@ -112,11 +140,21 @@ pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem>
         Command::SetPassword { name, password_hash } => {
             done(handle.edit(Edit::SetPassword { name: parse(&name)?, password_hash }).await)
         }
+        Command::LinkAdmin { name, jid } => {
+            done(handle.edit(Edit::LinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
+        }
+        Command::UnlinkAdmin { name, jid } => {
+            done(handle.edit(Edit::UnlinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
+        }
     }
 }
 
 fn parse(name: &str) -> Result<Name, Problem> {
     Name::parse(name, Name::QUEUE_MOST).map_err(|error| Problem::new(error.to_string()))
+}
+
+fn parse_jid(jid: &str) -> Result<BareJid, Problem> {
+    BareJid::parse(jid).map_err(Problem::new)
 }
 
 fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {

@@ -24,7 +24,7 @@ use axum::{
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
-pub use command::{Command, Problem, Reply, answer};
+pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::Format;
 pub use status::{Link, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 

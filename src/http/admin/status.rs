@@ -84,6 +84,9 @@ pub struct OperatorStatus {
     pub enabled: bool,
     /// Why they count as they do.
     pub reasons: Vec<String>,
+    /// Why they are suspended, in the words of whoever did it.
+    #[serde(default)]
+    pub suspended_because: Option<String>,
     /// Their connected clients.
     pub resources: Vec<ResourceStatus>,
 }
@@ -164,6 +167,7 @@ fn operator_status(desk: &Desk, operator: &OperatorView<'_>) -> OperatorStatus {
         show: user.show.to_string(),
         enabled: operator.enabled,
         reasons: words(desk.why_operator(operator.queue.queue.id, user.id)),
+        suspended_because: operator.cause.map(ToString::to_string),
         resources: desk
             .resources(user.id)
             .map(|it| ResourceStatus {

@@ -81,6 +81,9 @@ impl Failure {
                 | Refusal::StoreNotEmpty
                 | Refusal::Inconsistent(_)
                 | Refusal::MayNotFollow
+                | Refusal::NotAllowed
+                | Refusal::TooManyAdmins { .. }
+                | Refusal::NotLinked(_)
                 | Refusal::NoMoreIds => Self::refused(refusal.to_string()),
             },
             // Why has been logged where it happened.
