@@ -183,6 +183,8 @@ fn link_settings(settings: &Settings) -> xmpp::Settings {
         ping_after: xmpp.ping_after,
         ping_timeout: xmpp.ping_timeout,
         connect_timeout: xmpp.connect_timeout,
+        lookout: Some(xmpp::Lookout { every: xmpp.rival_check, quiet: Duration::from_secs(1) })
+            .filter(|lookout| !lookout.every.is_zero()),
         backoff_min: Duration::from_secs(1),
         backoff_max: Duration::from_mins(1),
         stable_after: Duration::from_mins(1),

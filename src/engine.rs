@@ -43,6 +43,8 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 pub enum Fact {
     /// The link is up; this takes what is to be sent on it.
     LinkUp(mpsc::Sender<Effect>),
+    /// The same, on trial: see [`Input::LinkOnTrial`].
+    LinkOnTrial(mpsc::Sender<Effect>),
     /// The link is gone, or could not be made, and why, in words for an administrator.
     LinkDown(String),
     /// Something was seen on it.
@@ -249,6 +251,10 @@ impl Engine {
                 Fact::LinkUp(outbox) => {
                     self.outbox = Some(outbox);
                     Some(Input::LinkUp)
+                }
+                Fact::LinkOnTrial(outbox) => {
+                    self.outbox = Some(outbox);
+                    Some(Input::LinkOnTrial)
                 }
                 Fact::LinkDown(why) => {
                     self.outbox = None;

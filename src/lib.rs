@@ -53,13 +53,17 @@
 //! is anybody told anything. Facts reach the engine through one channel in the order in which they happened, so nothing of an
 //! earlier link can come after its end.
 //!
+//! Meanwhile the link is on trial, since a server may let a second component in and give each of the two a part of what is meant
+//! for both: messages that we send to ourselves have to come back, all of them (`xmpp/rival.rs`). Until then nothing that is
+//! heard counts, and nobody is sent anything but probes. On a server where all is well that takes less time than the sweep.
+//!
 //! From then on a presence is a lease: a resource that has been silent is pinged, and does not count from when it should have
 //! answered until it is heard again.
 //!
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
-//! 2. Nothing seen counts after its link is gone, and no follower is told anything before everybody was heard. (Who reads
+//! 2. Nothing seen counts after its link is gone, nor before it is known that all of it reaches us, and no follower is told anything before everybody was heard. (Who reads
 //!    meanwhile sees who was heard so far: a queue may look closed that is not, never open that is not.)
 //! 3. What a follower was told last equals what the queue's enabled operators add up to, as soon as the link has taken it;
 //!    who was told is not told again (`tests/desk_properties.rs`).

@@ -34,6 +34,8 @@ enum Step {
     Follow(usize, usize),
     Unfollow(usize, usize),
     LinkUp,
+    LinkOnTrial,
+    TrialPassed,
     LinkDown,
     Seen(usize, usize, Show, i8),
     Gone(usize, Option<usize>),
@@ -60,7 +62,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => user.clone().prop_map(Step::MoveUser),
         3 => (queue.clone(), follower.clone()).prop_map(|(q, f)| Step::Follow(q, f)),
         1 => (queue.clone(), follower.clone()).prop_map(|(q, f)| Step::Unfollow(q, f)),
-        2 => Just(Step::LinkUp),
+        1 => Just(Step::LinkUp),
+        1 => Just(Step::LinkOnTrial),
+        1 => Just(Step::TrialPassed),
         1 => Just(Step::LinkDown),
         8 => (user.clone(), 0..RESOURCES, show, prop::sample::select(vec![0_i8, 5, -1]))
             .prop_map(|(u, r, s, p)| Step::Seen(u, r, s, p)),
@@ -89,6 +93,8 @@ struct Model {
     assigned: BTreeMap<(usize, usize), bool>,
     followers: BTreeSet<(usize, usize)>,
     linked: bool,
+    /// Nothing counts yet, and nobody but those who are watched is sent anything.
+    on_trial: bool,
     /// By user: resources, oldest first.
     seen: BTreeMap<usize, Vec<(usize, Show, i8)>>,
     /// What arrived at the followers on this link, by the queue's JID.
@@ -126,6 +132,7 @@ impl Model {
             assigned: BTreeMap::new(),
             followers: BTreeSet::new(),
             linked: false,
+            on_trial: false,
             seen: BTreeMap::new(),
             arrived: BTreeMap::new(),
             approved: BTreeMap::new(),
@@ -173,6 +180,9 @@ impl Model {
     }
 
     fn user_show(&self, user: usize) -> Show {
+        if self.on_trial {
+            return Show::Unavailable;
+        }
         let counting: Vec<_> =
             self.seen.get(&user).into_iter().flatten().filter(|(_, _, priority)| *priority >= 0).collect();
         let chosen = match self.merge {
@@ -257,11 +267,16 @@ impl Model {
                 self.edit(Edit::Unfollow { queue: self.queues[q].1.clone(), jid: follower(f) });
                 self.followers.remove(&(q, f));
             }
-            Step::LinkUp => {
+            Step::TrialPassed => {
+                self.input(Input::TrialPassed);
+                self.on_trial = false;
+            }
+            step @ (Step::LinkUp | Step::LinkOnTrial) => {
+                self.on_trial = matches!(step, Step::LinkOnTrial);
                 if self.linked {
                     self.approved.retain(|_, said| self.now - *said >= ARRIVES_WITHIN);
                 }
-                self.input(Input::LinkUp);
+                self.input(if self.on_trial { Input::LinkOnTrial } else { Input::LinkUp });
                 self.linked = true;
                 self.seen.clear();
                 self.arrived.clear();
@@ -270,7 +285,7 @@ impl Model {
             Step::LinkDown => {
                 self.approved.retain(|_, said| self.now - *said >= ARRIVES_WITHIN);
                 self.input(Input::LinkDown { why: "test".to_owned() });
-                self.linked = false;
+                (self.linked, self.on_trial) = (false, false);
                 self.seen.clear();
             }
             Step::Seen(u, r, show, priority) if self.linked => {
@@ -341,6 +356,8 @@ impl Model {
         let count = effects.len();
         let mut answers = Vec::new();
         for effect in effects {
+            let asks_only = matches!(effect, Effect::Probe { .. } | Effect::Mark);
+            prop_assert!(asks_only || !self.on_trial, "{effect:?} on a link that is on trial");
             match effect {
                 Effect::Tell { queue, to, published } => {
                     let follows = |(q, f): &&(usize, usize)| self.queues[*q].1 == queue && follower(*f) == to;
@@ -417,6 +434,7 @@ proptest! {
         if !model.linked {
             model.step(Step::LinkUp)?;
         }
+        model.step(Step::TrialPassed)?;
         model.settle()?;
         model.answers_are_true()?;
         for (q, f) in &model.followers {

@@ -4,10 +4,13 @@ mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use rosterd::{domain::Event, xmpp::Settings};
+use rosterd::{
+    domain::Event,
+    xmpp::{Lookout, Settings},
+};
 
 use support::{
-    component_server::{ComponentServer, Connection, Said, header, soon},
+    component_server::{ComponentServer, Connection, Mirror, Said, header, soon},
     world::{World, settings},
 };
 
@@ -181,9 +184,9 @@ async fn a_handshake_in_any_pieces() {
     let stanza = format!("<presence from='ann@localhost/desk' to='{WATCHER}'/>");
     let connection = server.accept_and_answer(&format!("<handshake/>\n{stanza}{}", &stanza[..20])).await;
     assert_eq!(world.fact(|_| true).await, "up");
-    assert!(world.fact(|_| true).await.contains("Seen"));
+    world.fact(|fact| fact.contains("Seen")).await;
     connection.send_raw(&stanza[20..]).await;
-    assert!(world.fact(|_| true).await.contains("Seen"));
+    world.fact(|fact| fact.contains("Seen")).await;
 }
 
 #[tokio::test]
@@ -397,4 +400,109 @@ async fn a_server_that_answers_no_ping_is_left() {
     assert_eq!(why, "down: the server did not answer a ping within 300ms");
     server.accept().await;
     assert_eq!(world.fact(|_| true).await, "up");
+}
+
+/// How it looks for rivals where nobody wants to wait.
+const SOON: Lookout = Lookout { every: Duration::from_millis(50), quiet: Duration::from_millis(50) };
+
+impl ComponentServer {
+    async fn mirrors(&self, mirror: Mirror) {
+        *self.echoes.mirror.lock().await = mirror;
+    }
+}
+
+/// What a component said, to whom, until the end of its stream: pings and messages to itself are left out.
+async fn all_said(mut connection: Connection) -> Vec<String> {
+    let mut said = Vec::new();
+    while let Said::Stanza(stanza) = connection.next().await {
+        let attribute = |name| stanza.attr(name).unwrap_or("-").to_owned();
+        said.push(format!("{} {} to {}", stanza.name(), attribute("type"), attribute("to")));
+    }
+    said
+}
+
+#[tokio::test]
+async fn with_a_rival_nobody_is_told_anything() {
+    let (server, mut connection, mut world) = up(|settings| settings.lookout = Some(SOON)).await;
+    connection.presence_in(BOB, LAW, "subscribe").await;
+    while connection.presence(LAW, BOB).await == "subscribed" {}
+    server.mirrors(Mirror::Half).await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("somebody else is connected as queues.localhost too"), "{why}");
+    assert!(why.contains("8 of 16 messages"), "{why}");
+    drop(connection);
+    for mirror in [Mirror::Half, Mirror::SomeErrors, Mirror::Nothing] {
+        server.mirrors(mirror).await;
+        let connection = server.accept().await;
+        // Somebody asks for what is to be told, and a stranger for something else.
+        connection.presence_in(BOB, LAW, "probe").await;
+        connection.presence_in("eve@localhost", LAW, "probe").await;
+        connection.presence_in("eve@localhost/desk", WATCHER, "available").await;
+        connection.ann_is("chat").await;
+        let show = |world: &World| world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str());
+        assert!(world.fact(|fact| fact.contains("Seen") || is_down(fact)).await.contains("Seen"));
+        assert_eq!(show(&world), "unavailable", "{mirror:?}");
+        let why = world.fact(is_down).await;
+        assert!(why.contains("somebody else is connected as queues.localhost too"), "{mirror:?}: {why}");
+        assert_eq!(all_said(connection).await, ["presence probe to ann@localhost"], "{mirror:?}");
+    }
+    server.mirrors(Mirror::All).await;
+    let mut connection = server.accept().await;
+    connection.ann_is("chat").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
+    assert_eq!(connection.presence(LAW, BOB).await, "chat The one operator takes work now");
+    assert!(world.engine.read(|desk| desk.link_trouble().is_none()));
+}
+
+#[tokio::test]
+async fn a_server_that_lets_no_message_through_has_no_rival() {
+    let server = ComponentServer::start();
+    server.mirrors(Mirror::Errors).await;
+    let mut settings = settings(server.address());
+    settings.lookout = Some(SOON);
+    let mut world = World::start(settings);
+    let _connection = server.accept().await;
+    world.swept().await;
+    // Nor is there one at any later look.
+    soon("looks", server.echoes.seen.subscribe().wait_for(|seen| seen.len() >= 5 * 16)).await.unwrap();
+    while let Ok(fact) = world.facts.try_recv() {
+        assert!(!is_down(&fact), "{fact}");
+    }
+}
+
+#[tokio::test]
+async fn who_looks_for_rivals_too_is_heard() {
+    let (server, connection, mut world) = up(|_| ()).await;
+    let echo = "<message from='a@queues.localhost' to='b@queues.localhost' id='echo-0-1-1-1' type='headline'/>";
+    connection.send_raw(echo).await;
+    let why = world.fact(is_down).await;
+    assert!(why.contains("somebody else was connected as queues.localhost for a moment"), "{why}");
+    // Everybody is asked anew at once.
+    let mut connection = server.accept().await;
+    assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
+    world.swept().await;
+    // A user can not do so.
+    let echo = echo.replace("a@queues.localhost", "ann@localhost/desk");
+    connection.send_raw(echo).await;
+    connection.ann_is("dnd").await;
+    assert!(world.fact(|fact| fact.contains("Dnd") || is_down(fact)).await.contains("Dnd"));
+}
+
+#[tokio::test]
+async fn messages_to_itself_can_not_be_guessed_and_take_no_time() {
+    let (server, _connection, _world) = up(|_| ()).await;
+    let seen = server.echoes.seen.borrow().clone();
+    assert_eq!(seen.len(), 16);
+    assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), 16);
+    assert!(seen.iter().all(|id| id.starts_with("echo-") && id.len() > 5 + 32), "{seen:?}");
+    let (other, _connection, _world) = up(|_| ()).await;
+    let of_other = other.echoes.seen.borrow().clone();
+    assert_ne!(seen[0][..37], of_other[0][..37], "another daemon has others");
+}
+
+#[tokio::test]
+async fn whoever_wants_no_look_for_rivals_has_none() {
+    let (server, mut connection, _world) = up(|settings| settings.lookout = None).await;
+    connection.ask(LAW, "get", "<ping xmlns='urn:xmpp:ping'/>").await;
+    assert_eq!(server.echoes.seen.borrow().len(), 0);
 }

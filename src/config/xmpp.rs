@@ -27,6 +27,8 @@ pub struct Xmpp {
     pub ping_after: Duration,
     /// How long the answer may take before the link is given up.
     pub ping_timeout: Duration,
+    /// How often it is made sure that nobody else serves the domain; zero: never.
+    pub rival_check: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// Probes and subscription requests a second.
@@ -88,6 +90,13 @@ const PING_TIMEOUT: Key = Key {
     value: Given::Default("\"10s\""),
     doc: "How long the server may take to answer that before the link is given up and made anew.",
 };
+const RIVAL_CHECK: Key = Key {
+    path: "xmpp.rival_check",
+    value: Given::Default("\"5min\""),
+    doc: "How often it is made sure that no other daemon is connected as the same domain, which ejabberd allows. It is also \
+          done at the start of every link, before anything is told. \"0s\": not at all, for a server that passes on no \
+          messages between addresses of a component.",
+};
 const CONNECT_TIMEOUT: Key = Key {
     path: "xmpp.connect_timeout",
     value: Given::Default("\"10s\""),
@@ -119,6 +128,7 @@ pub(super) const KEYS: &[Key] = &[
     WHO_MAY_SUBSCRIBE,
     PING_AFTER,
     PING_TIMEOUT,
+    RIVAL_CHECK,
     CONNECT_TIMEOUT,
     SWEEP_RATE,
     SWEEP_QUIET,
@@ -146,6 +156,7 @@ impl Xmpp {
         {
             keys.problem(&PING_AFTER, format!("is too long: together with ping_timeout {DEAD_WITHIN:?} at the most"));
         }
+        let rival_check = keys.take(&RIVAL_CHECK, reader::duration);
         let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
         let sweep_rate = keys.take(&SWEEP_RATE, reader::number);
         let sweep_quiet = keys.take(&SWEEP_QUIET, reader::duration);
@@ -159,6 +170,7 @@ impl Xmpp {
             who_may_subscribe: who_may_subscribe?,
             ping_after: ping_after?,
             ping_timeout: ping_timeout?,
+            rival_check: rival_check?,
             connect_timeout: connect_timeout?,
             sweep_rate: sweep_rate?,
             sweep_quiet: sweep_quiet?,

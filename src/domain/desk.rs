@@ -276,7 +276,9 @@ impl Desk {
     pub fn apply(&mut self, input: Input, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         match input {
-            Input::LinkUp => self.link_up(now, &mut events),
+            Input::LinkUp => self.link_up(now, false, &mut events),
+            Input::LinkOnTrial => self.link_up(now, true, &mut events),
+            Input::TrialPassed => self.pass_trial(&mut events),
             Input::LinkDown { why } => {
                 self.link_down(now, &mut events);
                 self.link_trouble = Some(why);
@@ -365,6 +367,9 @@ impl Desk {
     pub(super) fn observe(&mut self, id: UserId, change: impl FnOnce(&mut Presence), events: &mut Vec<Event>) {
         let Some(person) = self.people.get_mut(&id) else { return };
         change(&mut person.presence);
+        if self.sweep.on_trial {
+            return;
+        }
         let policy = &self.policy;
         let winner = person.presence.winner(policy.merge, &policy.precedence, |_| ());
         let to = winner.map_or(Show::Unavailable, |resource| resource.show);

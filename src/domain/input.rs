@@ -21,6 +21,11 @@ pub struct Seen {
 pub enum Input {
     /// The component's stream is open. Nothing seen before counts any more.
     LinkUp,
+    /// The same, but whether all that is meant for us reaches us is still being found out: everybody is asked, and nothing
+    /// that they answer counts before [`Input::TrialPassed`].
+    LinkOnTrial,
+    /// What is meant for us reaches us: the link counts.
+    TrialPassed,
     /// The stream is gone, or could not be opened. Nothing seen before counts any more.
     LinkDown {
         /// In words for an administrator.

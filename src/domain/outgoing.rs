@@ -211,6 +211,9 @@ impl Desk {
         if self.link() == LinkPhase::Down {
             return None;
         }
+        if self.sweep.on_trial {
+            return self.next_paced(now);
+        }
         match self.outbox.take_turn() {
             0 => self.next_parting(now).or_else(|| self.next_told(now)).or_else(|| self.next_paced(now)),
             1 => self.next_told(now).or_else(|| self.next_paced(now)).or_else(|| self.next_parting(now)),

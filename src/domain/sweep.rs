@@ -54,6 +54,8 @@ pub(super) struct Sweep {
     stage: Stage,
     /// Which link this is, from 1: what was told on another one does not count.
     pub(super) link: u32,
+    /// Whether all that is meant for us reaches us is not known yet: nothing that is heard counts, and only probes are sent.
+    pub(super) on_trial: bool,
     done: usize,
     total: usize,
     /// Whose turn it is, of all kinds that are paced.
@@ -101,7 +103,7 @@ impl Pace {
 
 impl Sweep {
     pub(super) fn new(rate: u32, now: Instant) -> Self {
-        Self { stage: Stage::Down, link: 0, done: 0, total: 0, turn: 0, pace: Pace::new(rate, now) }
+        Self { stage: Stage::Down, link: 0, on_trial: false, done: 0, total: 0, turn: 0, pace: Pace::new(rate, now) }
     }
 
     pub(super) fn phase(&self) -> LinkPhase {
@@ -133,8 +135,8 @@ impl Desk {
     }
 
     fn is_pace_work(&self) -> bool {
-        let waits = self.sweep.has_paced_work() || self.outbox.has_paced_work() || self.leases.has_due();
-        waits && !self.outbox.closing
+        let is_other = !self.sweep.on_trial && (self.outbox.has_paced_work() || self.leases.has_due());
+        (self.sweep.has_paced_work() || is_other) && !self.outbox.closing
     }
 
     /// Why there is no link, where there was a try to make one.
@@ -147,7 +149,8 @@ impl Desk {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let stage = match self.sweep.stage {
-            Stage::Quiet { until } | Stage::Marked { until } | Stage::Idle { until } => Some(until),
+            Stage::Quiet { until } | Stage::Marked { until } => Some(until).filter(|_| !self.sweep.on_trial),
+            Stage::Idle { until } => Some(until),
             Stage::Down | Stage::Probing { .. } | Stage::Asking { .. } => None,
         };
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
@@ -165,6 +168,7 @@ impl Desk {
         }
         if let Stage::Quiet { until } | Stage::Marked { until } = self.sweep.stage
             && until <= now
+            && !self.sweep.on_trial
         {
             let in_time = matches!(self.sweep.stage, Stage::Quiet { .. });
             self.sweep.stage = Stage::Asking { after: None };
@@ -175,8 +179,9 @@ impl Desk {
         events
     }
 
-    pub(super) fn link_up(&mut self, now: Instant, events: &mut Vec<Event>) {
+    pub(super) fn link_up(&mut self, now: Instant, on_trial: bool, events: &mut Vec<Event>) {
         self.link_down(now, events);
+        self.sweep.on_trial = on_trial;
         self.link_trouble = None;
         self.sweep.link += 1;
         self.sweep.stage = Stage::Probing { after: None };
@@ -190,9 +195,21 @@ impl Desk {
             return;
         }
         self.sweep.stage = Stage::Down;
+        self.sweep.on_trial = false;
         self.outbox.link_down();
         self.say_again(now);
         self.forget_all(events);
+    }
+
+    /// What was heard so far counts from now on. Cost: everybody once; a trial is over before many could answer.
+    pub(super) fn pass_trial(&mut self, events: &mut Vec<Event>) {
+        if !std::mem::take(&mut self.sweep.on_trial) {
+            return;
+        }
+        let heard: Vec<_> = self.people.iter().filter(|(_, it)| it.presence.heard).map(|(id, _)| *id).collect();
+        for id in heard {
+            self.observe(id, |_| (), events);
+        }
     }
 
     /// What the sweep has to send next, if the pace allows it.
@@ -201,12 +218,16 @@ impl Desk {
             return None;
         }
         self.sweep.turn = (self.sweep.turn + 1) % KINDS.len();
+        let effect = if self.sweep.on_trial { self.next_of_sweep(now) } else { self.next_of_any(now) }?;
+        self.sweep.pace.spend(now);
+        Some(effect)
+    }
+
+    fn next_of_any(&mut self, now: Instant) -> Option<Effect> {
         let in_turn = KINDS.iter().cycle().skip(self.sweep.turn).take(KINDS.len());
         let effect = in_turn.map(|kind| kind(self, now)).find(Option::is_some).flatten();
         // Strangers come last.
-        let effect = effect.or_else(|| self.outbox.next_shoo().map(|user| Effect::Leave { user }))?;
-        self.sweep.pace.spend(now);
-        Some(effect)
+        effect.or_else(|| self.outbox.next_shoo().map(|user| Effect::Leave { user }))
     }
 
     fn next_leaving(&mut self, now: Instant) -> Option<Effect> {

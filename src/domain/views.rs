@@ -221,6 +221,9 @@ impl Desk {
     #[must_use]
     pub fn why_user(&self, user: UserId) -> Vec<Reason> {
         let Some(person) = self.people.get(&user) else { return Vec::new() };
+        if self.sweep.on_trial {
+            return vec![Reason::Unknown];
+        }
         let mut reasons = Vec::new();
         let note = |reason| reasons.push(reason);
         let winner = person.presence.winner(self.policy.merge, &self.policy.precedence, note);

@@ -7,6 +7,7 @@ use xmpp_parsers::ns;
 use super::{
     iq::{Query, Request},
     ours::{Ours, Target},
+    rival::is_echo,
 };
 use crate::domain::{BareJid, Input, Name, Seen, Show};
 
@@ -31,6 +32,13 @@ pub(super) enum Meaning {
     Request(Request),
     /// An answer to a request of ours.
     Answer(Answer),
+    /// A message that looks for rivals has come: one of ours, or one of a rival's.
+    Echo {
+        /// Its id.
+        id: String,
+        /// The server, or somebody else, did not take it.
+        is_error: bool,
+    },
     /// Somebody wrote a message, which nobody reads.
     Message {
         /// Who.
@@ -132,7 +140,7 @@ pub(super) fn decode(stanza: &Element, ours: &Ours) -> Meaning {
     match stanza.name() {
         "presence" if !ours.is_ours(&from) => presence(stanza, &from, &to, ours),
         "iq" => iq(stanza, from, to, ours),
-        "message" => message(stanza, from, to),
+        "message" => message(stanza, from, to, ours),
         // Presence of our own.
         _ => Meaning::Nothing,
     }
@@ -230,7 +238,10 @@ fn is_of_stanza(element: &Element) -> bool {
 
 /// Nobody here reads messages, so whoever wrote something to somebody is told (RFC 6121 section 8.5.2.1.1); never an error
 /// for an error, nor for what is no text of a person.
-fn message(stanza: &Element, from: Jid, to: Jid) -> Meaning {
+fn message(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
+    if let Some(id) = stanza.attr("id").filter(|id| ours.is_ours(&from) && is_echo(id)) {
+        return Meaning::Echo { id: id.to_owned(), is_error: stanza.attr("type") == Some("error") };
+    }
     let is_of_person = matches!(stanza.attr("type"), None | Some("chat" | "normal"));
     let has_text = stanza.children().any(|child| child.name() == "body" && is_of_stanza(child));
     if !(is_of_person && has_text) {
@@ -456,6 +467,18 @@ mod tests {
             let foreign = format!("<{kind} xmlns='x' from='a@b/c' to='staffing@queues.localhost'/>");
             assert_eq!(meaning(&foreign), Meaning::Nothing, "{foreign}");
         }
+    }
+
+    #[test]
+    fn messages_of_our_own_are_told_from_those_of_others() {
+        let of = |from: &str, kind: &str, id: &str| {
+            meaning(&format!("<message from='{from}' to='x.b@queues.localhost' type='{kind}' id='{id}'/>"))
+        };
+        let ours = "x.a@queues.localhost";
+        assert_eq!(of(ours, "headline", "echo-1"), Meaning::Echo { id: "echo-1".into(), is_error: false });
+        assert_eq!(of(ours, "error", "echo-1"), Meaning::Echo { id: "echo-1".into(), is_error: true });
+        assert_eq!(of(ours, "headline", "1"), Meaning::Nothing);
+        assert_eq!(of("ann@localhost/x", "headline", "echo-1"), Meaning::Nothing);
     }
 
     #[test]

@@ -19,12 +19,14 @@ pub(super) struct Ids {
     pub(super) ping: String,
     /// Of the ping after silence.
     pub(super) alive: String,
+    /// Of the pings that look for rivals.
+    pub(super) alone: String,
 }
 
 impl Ids {
     pub(super) fn new(chance: u64) -> Self {
         let id = |word| format!("{word}-{chance:016x}");
-        Self { mark: id("mark"), ping: id("ping"), alive: id("alive") }
+        Self { mark: id("mark"), ping: id("ping"), alive: id("alive"), alone: id("alone") }
     }
 }
 
@@ -53,6 +55,17 @@ pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
 /// A ping to the users' server, which answers it, if only with an error.
 pub(super) fn ping_server(id: &str, ours: &Ours) -> Element {
     ping(&ours.domain, &ours.user_domain, id)
+}
+
+/// A message from an address of ours to another one, both of which nothing else has. A headline is not answered, and not
+/// kept for later (RFC 6121 section 5.2.2).
+pub(super) fn echo(id: &str, ours: &Ours) -> Element {
+    let mut message = element("message", ns::COMPONENT);
+    let at = |word| format!("{id}.{word}@{}", ours.domain);
+    for (name, value) in [("from", &*at("a")), ("to", &at("b")), ("id", id), ("type", "headline")] {
+        set(&mut message, name, value);
+    }
+    message
 }
 
 /// XEP-0199 section 4.

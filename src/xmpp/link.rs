@@ -25,6 +25,7 @@ use super::{
     drops::Drops,
     encode::{FOOTER, Writer},
     gate::{Broken, Piece},
+    rival::{self, Finding, PINGS, Rivals, Step},
     wire::{Reading, Wire},
 };
 use crate::{
@@ -68,6 +69,12 @@ pub(super) enum LinkError {
     Silent(Duration),
     #[error("the server took nothing from us for {0:?}")]
     Deaf(Duration),
+    #[error("{}", rival::words(domain, *back))]
+    Rival { domain: String, back: u32 },
+    #[error(
+        "somebody else was connected as {0} for a moment, and may have got what was meant for us: everybody is asked anew"
+    )]
+    Visited(String),
     #[error("the connection failed")]
     Io(#[from] io::Error),
     #[error("the server's stream makes no sense")]
@@ -93,21 +100,30 @@ impl<'a> Link<'a> {
         Ok(Self { settings, door })
     }
 
-    /// Tells the engine of the link and works until it ends. Reading and sending never wait for each other.
-    pub(super) async fn run(self, engine: &Handle, facts: &mpsc::Sender<Fact>, stop: &CancellationToken) -> LinkError {
+    /// Tells the engine of the link and works until it ends. Reading and sending never wait for each other. With `rivals` the
+    /// link is on trial until there is none.
+    pub(super) async fn run(
+        self,
+        rivals: Option<Rivals>,
+        engine: &Handle,
+        facts: &mpsc::Sender<Fact>,
+        stop: &CancellationToken,
+    ) -> LinkError {
         let Self { settings, door } = self;
         let (door, socket) = door.split();
         let (effects, outbox) = mpsc::channel(OUTBOX);
         let (replies, replies_waiting) = mpsc::channel(REPLIES);
         let Settings { domain, user_domain, watcher, .. } = settings;
         let wire = Wire::new(domain, user_domain, watcher.clone(), getrandom::u64().unwrap_or_default());
-        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, drops: Drops::default() };
-        let patience = settings.ping_after + settings.ping_timeout;
+        let up = if rivals.is_some() { Fact::LinkOnTrial(effects) } else { Fact::LinkUp(effects) };
+        let drops = Drops::default();
+        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, drops, rivals };
+        let patience = settings.patience();
         let writer = Writer::new();
         let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
 
         let working = async {
-            if facts.send(Fact::LinkUp(effects)).await.is_err() {
+            if facts.send(up).await.is_err() {
                 return LinkError::Stopped;
             }
             let reading = reader.run();
@@ -219,6 +235,7 @@ struct Reader<'a> {
     facts: &'a mpsc::Sender<Fact>,
     replies: mpsc::Sender<Element>,
     drops: Drops,
+    rivals: Option<Rivals>,
 }
 
 impl Reader<'_> {
@@ -246,6 +263,7 @@ impl Reader<'_> {
                     }
                     (due, pinged) = (Instant::now() + ping_after, false);
                 }
+                () = rival::is_due(self.rivals.as_ref()) => self.look_for_rivals(Rivals::tick).await?,
                 () = sleep_until(due) => {
                     if pinged {
                         return Err(LinkError::Silent(ping_timeout));
@@ -270,9 +288,56 @@ impl Reader<'_> {
                 }
                 self.tell(Fact::Input(Input::Dropped { reason })).await
             }
+            Reading::Echo { id, is_error } => {
+                self.look_for_rivals(|rivals, now, _| rivals.echo(&id, is_error, now)).await
+            }
+            Reading::Worked => {
+                if let Some(rivals) = &mut self.rivals {
+                    rivals.answered(Instant::now());
+                }
+                Ok(())
+            }
             Reading::Ended(why) => Err(LinkError::Ended(why)),
             Reading::Closed => Err(LinkError::Closed),
             Reading::Nothing => Ok(()),
+        }
+    }
+
+    /// Does what is to be done next to find out whether somebody else serves our domain.
+    async fn look_for_rivals(
+        &mut self,
+        next: impl FnOnce(&mut Rivals, Instant, usize) -> Step,
+    ) -> Result<(), LinkError> {
+        let room = self.replies.capacity();
+        let Some(rivals) = &mut self.rivals else { return Ok(()) };
+        match next(rivals, Instant::now(), room) {
+            Step::Nothing => Ok(()),
+            Step::Send(ids) => {
+                self.send_all(ids.iter().map(|id| self.wire.echo(id)));
+                self.ping_to_look();
+                Ok(())
+            }
+            Step::Ping => {
+                self.ping_to_look();
+                Ok(())
+            }
+            Step::Alone => self.tell(Fact::Input(Input::TrialPassed)).await,
+            Step::Leave(Finding::Rival { back }) => {
+                Err(LinkError::Rival { domain: self.settings.domain.clone(), back })
+            }
+            Step::Leave(Finding::Visited) => Err(LinkError::Visited(self.settings.domain.clone())),
+            Step::Leave(Finding::Silent) => Err(LinkError::Silent(self.settings.patience())),
+        }
+    }
+
+    fn ping_to_look(&self) {
+        self.send_all(std::iter::repeat_with(|| self.wire.has_worked()).take(PINGS));
+    }
+
+    /// Where there is no room for pings there are more of them later.
+    fn send_all(&self, stanzas: impl Iterator<Item = Element>) {
+        for stanza in stanzas {
+            let _ = self.replies.try_send(stanza);
         }
     }
 

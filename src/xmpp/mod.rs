@@ -17,6 +17,7 @@ mod iq;
 mod link;
 mod ours;
 mod ping;
+mod rival;
 mod version;
 
 use std::time::Duration;
@@ -31,6 +32,7 @@ use tracing::{info, warn};
 use self::{
     backoff::Backoff,
     link::{Link, LinkError},
+    rival::{Nonce, Rivals},
 };
 use crate::{
     config::Secret,
@@ -38,6 +40,7 @@ use crate::{
     engine::{Fact, Handle},
     telemetry,
 };
+pub use rival::Lookout;
 
 /// Where the server is, who we are there, and how patient we are.
 #[derive(Debug, Clone)]
@@ -58,6 +61,8 @@ pub struct Settings {
     pub ping_after: Duration,
     /// How long it may then go on being silent before the link is given up.
     pub ping_timeout: Duration,
+    /// How it is made sure that nobody else serves our domain; `None`: it is not.
+    pub lookout: Option<Lookout>,
     /// The pause after a first failure. It doubles with every further one.
     pub backoff_min: Duration,
     /// The longest pause.
@@ -68,13 +73,21 @@ pub struct Settings {
     pub goodbye: Duration,
 }
 
+impl Settings {
+    /// How long the server may say nothing at all.
+    fn patience(&self) -> Duration {
+        self.ping_after + self.ping_timeout
+    }
+}
+
 /// Keeps a link to the server until `stop`, and tells the engine through `facts` what happens on it.
 ///
 /// When `facts` is full, nothing is read from the server until the engine has caught up; sending goes on. On `stop`, what
 /// the engine has handed over is sent, and the stream is closed (RFC 6120 section 4.4). Ends early when the engine is gone.
 pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, stop: CancellationToken) {
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, settings.stable_after);
-    loop {
+    let nonce = Nonce::new([(); 2].map(|()| getrandom::u64().unwrap_or_default()));
+    for number in 1.. {
         let opened = tokio::select! {
             opened = Link::open(&settings) => opened,
             () = stop.cancelled() => return,
@@ -83,7 +96,9 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
             Ok(link) => {
                 info!(server = settings.server, domain = settings.domain, "link up");
                 let since = Instant::now();
-                (link.run(&engine, &facts, &stop).await, since.elapsed())
+                let rivals =
+                    settings.lookout.map(|lookout| Rivals::new(lookout, settings.patience(), &nonce, number, since));
+                (link.run(rivals, &engine, &facts, &stop).await, since.elapsed())
             }
             Err(error) => (error, Duration::ZERO),
         };
@@ -93,6 +108,10 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
             // The engine may be gone already, or busy with its own end.
             let _ = facts.try_send(Fact::LinkDown(why));
             return;
+        }
+        if matches!(error, LinkError::Rival { .. }) {
+            // Whoever serves the domain rightly is disturbed by every attempt.
+            backoff.be_patient();
         }
         let retry_in = backoff.wait(lasted, getrandom::u32().unwrap_or(u32::MAX));
         warn!(server = settings.server, error = why, ?retry_in, "link down");

@@ -35,6 +35,15 @@ pub enum Reading {
         /// What its first tag alone says of its sender's presence: the engine is to be told.
         glimpsed: Option<Input>,
     },
+    /// A message that looks for rivals has come: one of ours, or one of a rival's.
+    Echo {
+        /// Its id.
+        id: String,
+        /// It was not taken.
+        is_error: bool,
+    },
+    /// The server has worked off what was sent before [`Wire::has_worked`].
+    Worked,
     /// The server ends the stream, and why, in words.
     Ended(String),
     /// The server closes the stream.
@@ -95,6 +104,8 @@ impl Wire {
                 Some(input) => Reading::Tell(Fact::Input(input)),
                 None => Reading::Nothing,
             },
+            Meaning::Answer(answer) if answer.id == self.ids.alone => Reading::Worked,
+            Meaning::Echo { id, is_error } => Reading::Echo { id, is_error },
             Meaning::Answer(_) | Meaning::Nothing => Reading::Nothing,
             Meaning::StreamError(error) => Reading::Ended(words(&error)),
         }
@@ -104,6 +115,16 @@ impl Wire {
     #[must_use]
     pub fn stanza(&self, effect: &Effect) -> Element {
         encode::encode(effect, &self.ours, &self.ids)
+    }
+
+    /// A message to ourselves.
+    pub(super) fn echo(&self, id: &str) -> Element {
+        encode::echo(id, &self.ours)
+    }
+
+    /// A ping that is answered once the server has worked off what was sent before: [`Reading::Worked`].
+    pub(super) fn has_worked(&self) -> Element {
+        encode::ping_server(&self.ids.alone, &self.ours)
     }
 
     /// A ping that asks the server whether it is there.

@@ -37,6 +37,8 @@ pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 
 pub(crate) struct ComponentServer {
     listener: TcpListener,
+    /// Of all connections.
+    pub(crate) echoes: Arc<Echoes>,
 }
 
 impl ComponentServer {
@@ -46,7 +48,7 @@ impl ComponentServer {
         // Small, so that a server that stops reading is felt soon.
         socket.set_recv_buffer_size(16 * 1024).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        Self { listener: socket.listen(16).unwrap() }
+        Self { listener: socket.listen(16).unwrap(), echoes: Arc::default() }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -57,7 +59,7 @@ impl ComponentServer {
     pub(crate) async fn accept_silently(&self) -> Connection {
         let (socket, _) = soon("a connection", self.listener.accept()).await.unwrap();
         socket.set_nodelay(true).unwrap();
-        Connection::new(socket.into_split())
+        Connection::new(socket.into_split(), self.echoes.clone())
     }
 
     /// Takes a connection and opens the stream.
@@ -123,6 +125,47 @@ pub(crate) struct Pings {
     pub(crate) seen: watch::Sender<usize>,
 }
 
+/// What becomes of messages from an address of the component's to another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Mirror {
+    /// They come back.
+    #[default]
+    All,
+    /// Every other one does.
+    Half,
+    /// None does.
+    Nothing,
+    /// They come back as errors.
+    Errors,
+    /// Some come back, the others as errors.
+    SomeErrors,
+}
+
+/// How the component's messages to itself are dealt with, and how many there were.
+#[derive(Default)]
+pub(crate) struct Echoes {
+    pub(crate) mirror: Mutex<Mirror>,
+    pub(crate) seen: watch::Sender<Vec<String>>,
+}
+
+impl Echoes {
+    /// What comes back of a message.
+    async fn answer(&self, message: &Element) -> Option<String> {
+        let attribute = |name| message.attr(name).unwrap_or_default().to_owned();
+        let (from, to, id) = (attribute("from"), attribute("to"), attribute("id"));
+        self.seen.send_modify(|seen| seen.push(id.clone()));
+        let is_even = self.seen.borrow().len() % 2 == 0;
+        let error = format!("<message from='{to}' to='{from}' id='{id}' type='error'><error type='cancel'/></message>");
+        match *self.mirror.lock().await {
+            Mirror::Nothing => None,
+            Mirror::Half if is_even => None,
+            Mirror::Errors => Some(error),
+            Mirror::SomeErrors if is_even => Some(error),
+            Mirror::All | Mirror::Half | Mirror::SomeErrors => Some(String::from(message)),
+        }
+    }
+}
+
 pub(crate) struct Connection {
     out: Arc<Mutex<OwnedWriteHalf>>,
     said: mpsc::Receiver<Said>,
@@ -131,12 +174,12 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    fn new((input, out): (OwnedReadHalf, OwnedWriteHalf)) -> Self {
+    fn new((input, out): (OwnedReadHalf, OwnedWriteHalf), echoes: Arc<Echoes>) -> Self {
         let out = Arc::new(Mutex::new(out));
         let pings = Arc::<Pings>::default();
         let (sayings, said) = mpsc::channel(100_000);
         let mut reader = JoinSet::new();
-        reader.spawn(read(input, out.clone(), sayings, pings.clone()));
+        reader.spawn(read(input, out.clone(), sayings, pings.clone(), echoes));
         Self { out, said, reader, pings }
     }
 
@@ -144,7 +187,7 @@ impl Connection {
         self.out.lock().await.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// What the component says next; pings to the users' domain are answered and left out.
+    /// What the component says next; pings to the users' domain are answered and left out, and so are messages to itself.
     pub(crate) async fn next(&mut self) -> Said {
         soon("something from the component", self.said.recv()).await.unwrap_or(Said::End)
     }
@@ -206,6 +249,7 @@ async fn read(
     out: Arc<Mutex<OwnedWriteHalf>>,
     sayings: mpsc::Sender<Said>,
     pings: Arc<Pings>,
+    echoes: Arc<Echoes>,
 ) {
     let mut parser = RawParser::new();
     let mut tree = TreeBuilder::new();
@@ -241,6 +285,15 @@ async fn read(
                 if !pings.unanswered.load(Ordering::Relaxed) {
                     let (from, id) = (stanza.attr("from").unwrap(), stanza.attr("id").unwrap());
                     let answer = format!("<iq from='localhost' to='{from}' id='{id}' type='result'/>");
+                    let _ = out.lock().await.write_all(answer.as_bytes()).await;
+                }
+                said = None;
+            }
+            if let Some(Said::Stanza(stanza)) = &said
+                && stanza.name() == "message"
+                && stanza.attr("to").is_some_and(|to| to.ends_with("@queues.localhost"))
+            {
+                if let Some(answer) = echoes.answer(stanza).await {
                     let _ = out.lock().await.write_all(answer.as_bytes()).await;
                 }
                 said = None;

@@ -320,6 +320,7 @@ impl State {
         let (from, to, kind) = (attribute("from"), attribute("to"), stanza.attr("type"));
         match stanza.name() {
             "iq" => self.receive_iq(stanza, from, to),
+            "message" if to.ends_with(&format!("@{QUEUES}")) => self.send(String::from(stanza)),
             "presence" => {
                 let name = bare(to).split('@').next().unwrap_or_default().to_owned();
                 if self.people.contains_key(&name) {

@@ -8,7 +8,7 @@ use rosterd::{
     domain::{Account, AccountId, BareJid, Desk, Event, Name, Operator, Policy, Queue, QueueId, Record, User, UserId},
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore},
-    xmpp::{self, Settings},
+    xmpp::{self, Lookout, Settings},
 };
 use tokio::{
     sync::{broadcast, mpsc},
@@ -67,6 +67,7 @@ pub(crate) fn settings(server: String) -> Settings {
         connect_timeout: Duration::from_secs(10),
         ping_after: Duration::from_secs(30),
         ping_timeout: Duration::from_secs(15),
+        lookout: Some(Lookout { every: Duration::from_mins(5), quiet: Duration::from_secs(1) }),
         backoff_min: Duration::from_millis(20),
         backoff_max: Duration::from_millis(100),
         stable_after: Duration::from_mins(1),
@@ -129,7 +130,7 @@ impl World {
 async fn pass_on(mut from: mpsc::Receiver<Fact>, to: mpsc::Sender<Fact>, seen: mpsc::Sender<String>) {
     while let Some(fact) = from.recv().await {
         let words = match &fact {
-            Fact::LinkUp(_) => "up".to_owned(),
+            Fact::LinkUp(_) | Fact::LinkOnTrial(_) => "up".to_owned(),
             Fact::LinkDown(why) => format!("down: {why}"),
             Fact::Input(input) => format!("{input:?}"),
             Fact::Follow { queue, jid, follow } => format!("follow {queue} {jid} {follow}"),
