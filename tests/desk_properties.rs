@@ -208,7 +208,7 @@ impl Model {
         }
     }
 
-    #[expect(clippy::too_many_lines, clippy::needless_pass_by_value, reason = "a list of cases")]
+    #[expect(clippy::too_many_lines, reason = "a list of cases")]
     fn step(&mut self, step: Step) -> Result<(), TestCaseError> {
         let account = self.account;
         match step {

@@ -154,7 +154,7 @@ impl Echoes {
         let attribute = |name| message.attr(name).unwrap_or_default().to_owned();
         let (from, to, id) = (attribute("from"), attribute("to"), attribute("id"));
         self.seen.send_modify(|seen| seen.push(id.clone()));
-        let is_even = self.seen.borrow().len() % 2 == 0;
+        let is_even = self.seen.borrow().len().is_multiple_of(2);
         let error = format!("<message from='{to}' to='{from}' id='{id}' type='error'><error type='cancel'/></message>");
         match *self.mirror.lock().await {
             Mirror::Nothing => None,
