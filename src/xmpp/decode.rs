@@ -122,6 +122,7 @@ pub(super) fn glimpse(head: &[u8], ours: &Ours) -> Glimpse {
         | Meaning::Follow { .. }
         | Meaning::Request(_)
         | Meaning::Answer(_)
+        | Meaning::Echo { .. }
         | Meaning::Message { .. }
         | Meaning::StreamError(_)
         | Meaning::Nothing => None,
