@@ -1,5 +1,7 @@
 //! The link and the engine together, against a server in this process.
 
+#[path = "link/commands.rs"]
+mod commands;
 mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};

@@ -29,7 +29,7 @@ mod sweep;
 mod views;
 
 pub use account::{Account, Session, TokenHash, UnixTime};
-pub use asker::Asker;
+pub use asker::{Asker, Queues};
 pub use availability::{Published, Reason};
 pub use desk::{Desk, Policy, WhoMayFollow};
 pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields, Wish};

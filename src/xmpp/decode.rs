@@ -5,8 +5,10 @@ use minidom::Element;
 use xmpp_parsers::ns;
 
 use super::{
+    adhoc::{self, Wanted},
     iq::{Query, Request},
     ours::{Ours, Target},
+    page::Page,
     rival::is_echo,
 };
 use crate::domain::{BareJid, Input, Name, Seen, Show};
@@ -163,7 +165,7 @@ fn dropped(from: Option<&Jid>, reason: &'static str) -> Meaning {
 }
 
 /// The bare address of somebody on a server; servers and components have none.
-fn bare(jid: &Jid) -> Option<BareJid> {
+pub(super) fn bare(jid: &Jid) -> Option<BareJid> {
     jid.node()?;
     Some(BareJid::prepared(jid.to_bare().as_str()))
 }
@@ -255,7 +257,7 @@ fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     let Some(id) = stanza.attr("id").map(ToOwned::to_owned) else { return dropped(Some(&from), "iq-without-id") };
     let query = match stanza.attr("type") {
         Some("get") => stanza.children().next().map_or(Query::Other, asked),
-        Some("set") => Query::Other,
+        Some("set") => stanza.children().next().map_or(Query::Other, |payload| told_to(stanza, payload)),
         Some("result") => return Meaning::Answer(Answer { id, from, may_be_gone: false }),
         Some("error") => {
             let may_be_gone = error_condition(stanza).is_some_and(|condition| GONE.contains(&condition));
@@ -272,15 +274,25 @@ fn error_condition(stanza: &Element) -> Option<&str> {
 }
 
 fn asked(payload: &Element) -> Query {
-    let has_node = payload.attr("node").is_some_and(|node| !node.is_empty());
+    let node = || payload.attr("node").filter(|node| !node.is_empty()).map(ToOwned::to_owned);
     if payload.is("query", ns::DISCO_INFO) {
-        if has_node { Query::DiscoNode } else { Query::DiscoInfo }
+        Query::DiscoInfo { node: node() }
     } else if payload.is("query", ns::DISCO_ITEMS) {
-        if has_node { Query::DiscoNode } else { Query::DiscoItems }
+        Query::DiscoItems { node: node(), page: Page::read(payload) }
     } else if payload.is("ping", ns::PING) {
         Query::Ping
     } else if payload.is("query", ns::VERSION) {
         Query::Version
+    } else if payload.is("vCard", ns::VCARD) {
+        Query::Vcard
+    } else {
+        Query::Other
+    }
+}
+
+fn told_to(stanza: &Element, payload: &Element) -> Query {
+    if payload.is("command", adhoc::NS) {
+        Query::Command(Box::new(Wanted::read(stanza, payload)))
     } else {
         Query::Other
     }
@@ -436,9 +448,14 @@ mod tests {
         is("get", "<ping xmlns='urn:xmpp:ping'/>", Query::Ping);
         is("set", "<ping xmlns='urn:xmpp:ping'/>", Query::Other);
         is("get", "<query xmlns='jabber:iq:version'/>", Query::Version);
-        is("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", Query::DiscoInfo);
-        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node=''/>", Query::DiscoItems);
-        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>", Query::DiscoNode);
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#info'/>", Query::DiscoInfo { node: None });
+        let page = Page::read(&Element::bare("query", ns::DISCO_ITEMS));
+        let items = |node: Option<&str>| Query::DiscoItems { node: node.map(Into::into), page: page.clone() };
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node=''/>", items(None));
+        is("get", "<query xmlns='http://jabber.org/protocol/disco#items' node='a'/>", items(Some("a")));
+        is("get", "<vCard xmlns='vcard-temp'/>", Query::Vcard);
+        is("set", "<vCard xmlns='vcard-temp'/>", Query::Other);
+        is("get", "<command xmlns='http://jabber.org/protocol/commands' node='a'/>", Query::Other);
         is("get", "<x xmlns='y'/>", Query::Other);
         is("get", "", Query::Other);
         let answer = |kind: &str, payload: &str| {

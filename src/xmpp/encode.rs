@@ -7,7 +7,7 @@ use minidom::{
 use xmpp_parsers::ns;
 use xso::{AsXml, Item};
 
-use super::ours::Ours;
+use super::{disco, ours::Ours};
 use crate::domain::{BareJid, Effect, Published, Show};
 
 /// The ids of our own requests on one link. No other link has them, and nobody can guess them.
@@ -88,6 +88,9 @@ fn tell(from: &BareJid, to: &BareJid, published: Published) -> Element {
         }
     }
     stanza.append_child(text_element("status", &published.to_string()));
+    if published.show != Show::Unavailable {
+        stanza.append_child(disco::caps().into());
+    }
     stanza
 }
 
@@ -236,8 +239,10 @@ mod tests {
         let published = |show| Published { show, ready: 1, enabled: 2, closed: false };
         let tell = |show| Effect::Tell { queue: law(), to: user(), published: published(show) };
         let status = "<status>1 of 2 operators takes work now</status>";
-        check(tell(Show::Available), &format!("<presence {queue}>{status}</presence>"));
-        check(tell(Show::Chat), &format!("<presence {queue}><show>chat</show>{status}</presence>"));
+        let caps = "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='urn:x-rosterd' \
+                    ver='UlwqcOELh40iBafKRFp7stBdiOk='></c>";
+        check(tell(Show::Available), &format!("<presence {queue}>{status}{caps}</presence>"));
+        check(tell(Show::Chat), &format!("<presence {queue}><show>chat</show>{status}{caps}</presence>"));
         let closed = Effect::Tell { queue: law(), to: user(), published: Published::CLOSED };
         check(closed, &format!("<presence {queue} type='unavailable'><status>Closed</status></presence>"));
         check(tell(Show::Unavailable), &format!("<presence {queue} type='unavailable'>{status}</presence>"));

@@ -10,7 +10,7 @@ use tokio::{
         TcpStream, lookup_host,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
-    sync::mpsc,
+    sync::mpsc::{self, error::TrySendError},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -20,16 +20,18 @@ use xmpp_parsers::{component::Handshake, ns};
 
 use super::{
     Settings,
+    adhoc::{Answer, Pending, Sessions},
     decode::{StreamError, stream_error},
     door::Door,
     drops::Drops,
     encode::{FOOTER, Writer},
     gate::{Broken, Piece},
     rival::{self, Finding, PINGS, Rivals, Step},
-    wire::{Reading, Wire},
+    wire::{Reading, Request, Wire},
+    worker::{self, Worker},
 };
 use crate::{
-    domain::{BareJid, Effect, Input, Name},
+    domain::{BareJid, Effect, Input},
     engine::{Fact, Handle},
 };
 
@@ -105,7 +107,7 @@ impl<'a> Link<'a> {
     pub(super) async fn run(
         self,
         rivals: Option<Rivals>,
-        engine: &Handle,
+        (engine, sessions): (&Handle, &Sessions),
         facts: &mpsc::Sender<Fact>,
         stop: &CancellationToken,
     ) -> LinkError {
@@ -116,8 +118,10 @@ impl<'a> Link<'a> {
         let Settings { domain, user_domain, watcher, .. } = settings;
         let wire = Wire::new(domain, user_domain, watcher.clone(), getrandom::u64().unwrap_or_default());
         let up = if rivals.is_some() { Fact::LinkOnTrial(effects) } else { Fact::LinkUp(effects) };
+        let (changes, changes_waiting) = mpsc::channel(worker::WAITING_MOST);
+        let worker = Worker { engine, changes: changes_waiting, replies: replies.clone() };
         let drops = Drops::default();
-        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, drops, rivals };
+        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, changes, sessions, drops, rivals };
         let patience = settings.patience();
         let writer = Writer::new();
         let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
@@ -126,10 +130,11 @@ impl<'a> Link<'a> {
             if facts.send(up).await.is_err() {
                 return LinkError::Stopped;
             }
-            let reading = reader.run();
+            let (reading, working) = (reader.run(), worker.run());
             tokio::pin!(reading);
             tokio::select! {
                 ended = &mut reading => ended,
+                never = working => match never {},
                 sent = sender.run(stop) => match sent {
                     // The server answers our footer with its own.
                     Ok(()) => {
@@ -234,6 +239,8 @@ struct Reader<'a> {
     engine: &'a Handle,
     facts: &'a mpsc::Sender<Fact>,
     replies: mpsc::Sender<Element>,
+    changes: mpsc::Sender<Pending>,
+    sessions: &'a Sessions,
     drops: Drops,
     rivals: Option<Rivals>,
 }
@@ -277,9 +284,9 @@ impl Reader<'_> {
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
-        let exists = |name: &Name| self.engine.read(|desk| desk.queue_named(name).is_some());
-        match self.wire.read(self.door.gate(), piece, exists) {
+        match self.wire.read(self.door.gate(), piece) {
             Reading::Tell(fact) => self.tell(fact).await,
+            Reading::Asked(request) => self.answer(*request).await,
             Reading::Answer { to, reply } => self.reply(&to, reply).await,
             Reading::Dropped { from, reason, glimpsed } => {
                 self.name(from.as_ref().map_or("?", BareJid::as_str), reason);
@@ -339,6 +346,20 @@ impl Reader<'_> {
         for stanza in stanzas {
             let _ = self.replies.try_send(stanza);
         }
+    }
+
+    /// Answers, or has stored what was asked for; where there is no room for that, it says so.
+    async fn answer(&mut self, request: Request) -> Result<(), LinkError> {
+        let to = request.from().to_string();
+        let (wire, sessions, now) = (self.wire, self.sessions, Instant::now());
+        let reply = match self.engine.read(|desk| wire.answer(request, desk, sessions, now)) {
+            Answer::Now(reply) => reply,
+            Answer::Change(change) => match self.changes.try_send(*change) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(change) | TrySendError::Closed(change)) => change.refuse(),
+            },
+        };
+        self.reply(&to, reply).await
     }
 
     /// Replies if there is room for it; who asks more than the server takes gets no answer.

@@ -7,18 +7,25 @@
 pub mod gate;
 pub mod wire;
 
+mod adhoc;
 mod backoff;
 mod decode;
 mod disco;
 mod door;
 mod drops;
 mod encode;
+mod form;
 mod iq;
 mod link;
 mod ours;
+mod page;
 mod ping;
+mod place;
 mod rival;
+mod testing;
+mod vcard;
 mod version;
+mod worker;
 
 use std::time::Duration;
 
@@ -30,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use self::{
+    adhoc::Sessions,
     backoff::Backoff,
     link::{Link, LinkError},
     rival::{Nonce, Rivals},
@@ -87,6 +95,7 @@ impl Settings {
 pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, stop: CancellationToken) {
     let mut backoff = Backoff::new(settings.backoff_min, settings.backoff_max, settings.stable_after);
     let nonce = Nonce::new([(); 2].map(|()| getrandom::u64().unwrap_or_default()));
+    let sessions = Sessions::new(Instant::now());
     for number in 1.. {
         let opened = tokio::select! {
             opened = Link::open(&settings) => opened,
@@ -98,7 +107,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
                 let since = Instant::now();
                 let rivals =
                     settings.lookout.map(|lookout| Rivals::new(lookout, settings.patience(), &nonce, number, since));
-                (link.run(rivals, &engine, &facts, &stop).await, since.elapsed())
+                (link.run(rivals, (&engine, &sessions), &facts, &stop).await, since.elapsed())
             }
             Err(error) => (error, Duration::ZERO),
         };

@@ -1,7 +1,12 @@
 //! What the bytes of a stream mean, and what we say as bytes: all of a link that needs no connection.
 
 use minidom::Element;
+use tokio::time::Instant;
 
+pub use super::{
+    adhoc::{Answer, Pending, Sessions},
+    iq::Request,
+};
 use super::{
     decode::{Meaning, StreamError, decode, glimpse, parse},
     encode::{self, Ids, Writer},
@@ -10,7 +15,7 @@ use super::{
     ours::Ours,
 };
 use crate::{
-    domain::{BareJid, Effect, Input, Name},
+    domain::{BareJid, Desk, Effect, Input, Name},
     engine::Fact,
 };
 
@@ -19,6 +24,8 @@ use crate::{
 pub enum Reading {
     /// The engine is to be told.
     Tell(Fact),
+    /// Somebody asks for something: [`Wire::answer`].
+    Asked(Box<Request>),
     /// Somebody is to be answered.
     Answer {
         /// Who, without the resource: for the log.
@@ -68,11 +75,12 @@ impl Wire {
         Self { ours, ids: Ids::new(chance) }
     }
 
-    /// Reads the piece that was just taken from the gate. `exists` says whether there is a queue of that name.
-    pub fn read(&self, gate: &Gate, piece: Piece, exists: impl FnOnce(&Name) -> bool) -> Reading {
+    /// Reads the piece that was just taken from the gate.
+    #[must_use]
+    pub fn read(&self, gate: &Gate, piece: Piece) -> Reading {
         match piece {
             Piece::Stanza => match parse(gate.bytes()) {
-                Ok(stanza) => self.reading(decode(&stanza, &self.ours), exists),
+                Ok(stanza) => self.reading(decode(&stanza, &self.ours)),
                 Err(_) => self.dropped(gate, "not-well-formed"),
             },
             Piece::Dropped(reason) => self.dropped(gate, reason),
@@ -87,15 +95,12 @@ impl Wire {
         Reading::Dropped { from: glimpse.from, reason, glimpsed: glimpse.input }
     }
 
-    fn reading(&self, meaning: Meaning, exists: impl FnOnce(&Name) -> bool) -> Reading {
+    fn reading(&self, meaning: Meaning) -> Reading {
         match meaning {
             Meaning::Input(input) => Reading::Tell(Fact::Input(input)),
             Meaning::Dropped { from, reason } => Reading::Dropped { from, reason, glimpsed: None },
             Meaning::Follow { queue, jid, follow } => Reading::Tell(Fact::Follow { queue, jid, follow }),
-            Meaning::Request(request) => {
-                let to = request.from.to_bare().to_string();
-                Reading::Answer { to, reply: iq::answer(request, exists) }
-            }
+            Meaning::Request(request) => Reading::Asked(Box::new(request)),
             Meaning::Message { from, to, id } => {
                 Reading::Answer { to: from.to_bare().to_string(), reply: iq::message_error(from, to, id) }
             }
@@ -109,6 +114,12 @@ impl Wire {
             Meaning::Answer(_) | Meaning::Nothing => Reading::Nothing,
             Meaning::StreamError(error) => Reading::Ended(words(&error)),
         }
+    }
+
+    /// The answer to what somebody asks for, or what has to be stored before there is one.
+    #[must_use]
+    pub fn answer(&self, request: Request, desk: &Desk, sessions: &Sessions, now: Instant) -> Answer {
+        iq::answer(request, desk, &self.ours, sessions, now)
     }
 
     /// The stanza that does what the engine wants.

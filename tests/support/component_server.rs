@@ -221,10 +221,21 @@ impl Connection {
 
     /// Asks the component something, and gives its answer.
     pub(crate) async fn ask(&mut self, to: &str, kind: &str, payload: &str) -> Element {
+        let id = self.begin_to_ask("bob@localhost/phone", to, kind, payload).await;
+        self.answer(&id).await
+    }
+
+    /// Asks the component something in somebody's name, and gives the id of the request.
+    pub(crate) async fn begin_to_ask(&mut self, from: &str, to: &str, kind: &str, payload: &str) -> String {
         static ASKED: AtomicUsize = AtomicUsize::new(0);
         let id = format!("ask-{}", ASKED.fetch_add(1, Ordering::Relaxed));
-        self.send_raw(format!("<iq from='bob@localhost/phone' to='{to}' id='{id}' type='{kind}'>{payload}</iq>")).await;
-        self.stanza_that(|stanza| stanza.name() == "iq" && stanza.attr("id") == Some(&id)).await
+        self.send_raw(format!("<iq from='{from}' to='{to}' id='{id}' type='{kind}'>{payload}</iq>")).await;
+        id
+    }
+
+    /// The answer to what was asked.
+    pub(crate) async fn answer(&mut self, id: &str) -> Element {
+        self.stanza_that(|stanza| stanza.name() == "iq" && stanza.attr("id") == Some(id)).await
     }
 
     /// Reads nothing any more. What is read already stays.

@@ -7,7 +7,7 @@ use rosterd::{
     config::Secret,
     domain::{Account, AccountId, BareJid, Desk, Event, Name, Operator, Policy, Queue, QueueId, Record, User, UserId},
     engine::{Engine, Fact, Handle},
-    store::{Committer, MemoryStore},
+    store::{Committer, MemoryStore, Store},
     xmpp::{self, Lookout, Settings},
 };
 use tokio::{
@@ -23,7 +23,7 @@ fn name(text: &str) -> Name {
     Name::parse(text, 60).unwrap()
 }
 
-fn records() -> Vec<Record> {
+pub(crate) fn records() -> Vec<Record> {
     let account = AccountId::new(1).unwrap();
     let (ann, bob, law) = (UserId::new(2).unwrap(), UserId::new(3).unwrap(), QueueId::new(4).unwrap());
     let user = |id, text: &str| {
@@ -87,8 +87,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start(settings: Settings) -> Self {
-        let records = records();
-        let committer = Committer::start(Box::new(MemoryStore::with(records.clone()))).unwrap();
+        let store = MemoryStore::with(records());
+        Self::with(settings, records(), Box::new(store))
+    }
+
+    /// With these records, which `store` has.
+    pub(crate) fn with(settings: Settings, records: Vec<Record>, store: Box<dyn Store>) -> Self {
+        let committer = Committer::start(store).unwrap();
         let desk = Desk::restore(policy(), records, Instant::now().into_std()).unwrap();
         let stop = CancellationToken::new();
         let (engine, handle, to_engine) = Engine::new(desk, committer, CancellationToken::new());

@@ -1,0 +1,355 @@
+//! Commands that people run from their chat client (XEP-0050), at the component and at each queue.
+//!
+//! A file for each kind of command says what it shows and what it changes. Who may is asked at every stage, and of a change
+//! once more by the desk, when it is planned ([`crate::domain::Edit::Asked`]). Nothing is kept between stages: see
+//! [`session`].
+
+mod fault;
+mod manage;
+mod mine;
+mod own;
+mod read;
+mod reply;
+mod session;
+mod tests;
+mod who;
+
+use std::borrow::Cow;
+
+use jid::Jid;
+use minidom::Element;
+use tokio::time::Instant;
+use xmpp_parsers::iq::Iq;
+
+pub use self::session::Sessions;
+pub(super) use self::{
+    fault::Fault,
+    read::{Action, Wanted},
+};
+use self::{
+    manage::Task,
+    reply::{Command as Written, Note, Offer},
+    session::{Between, Invalid},
+};
+use super::{
+    form::{self, Filled},
+    place::Place,
+};
+use crate::{
+    domain::{Asker, Desk, Edit, Name, OperatorView, Outcome, QueueView, Refusal, Wish},
+    engine::EditError,
+};
+
+/// The namespace, and the node of the list of commands.
+pub(super) const NS: &str = "http://jabber.org/protocol/commands";
+
+/// The most things that are offered to choose from. Where there are more, one is typed.
+const CHOICES_MOST: usize = 100;
+/// The most rows of a table.
+const ROWS_MOST: usize = 200;
+
+/// Every command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Command {
+    MyQueues,
+    SuspendMe,
+    ResumeMe,
+    WhoIsOn,
+    /// For the admins of an account.
+    Manage(Task),
+}
+
+impl Command {
+    const ALL: [Self; 8] = [
+        Self::MyQueues,
+        Self::SuspendMe,
+        Self::ResumeMe,
+        Self::WhoIsOn,
+        Self::Manage(Task::Assign),
+        Self::Manage(Task::Unassign),
+        Self::Manage(Task::Suspend),
+        Self::Manage(Task::Resume),
+    ];
+
+    /// Its node, which stays what it is: people write scripts.
+    pub(super) const fn node(self) -> &'static str {
+        match self {
+            Self::MyQueues => "my-queues",
+            Self::SuspendMe => "suspend-me",
+            Self::ResumeMe => "resume-me",
+            Self::WhoIsOn => "who-is-on",
+            Self::Manage(task) => task.node(),
+        }
+    }
+
+    /// What it is called in a menu.
+    pub(super) const fn label(self) -> &'static str {
+        match self {
+            Self::MyQueues => "My queues",
+            Self::SuspendMe => "Suspend me",
+            Self::ResumeMe => "Resume me",
+            Self::WhoIsOn => "Who is on",
+            Self::Manage(task) => task.label(),
+        }
+    }
+
+    fn is_for(self, place: Place<'_>, asker: &Asker<'_>) -> bool {
+        match (self, place) {
+            (_, Place::Watcher) => false,
+            (Self::MyQueues, Place::Component | Place::Queue(_)) => asker.user().is_some(),
+            (Self::SuspendMe | Self::ResumeMe, Place::Component) => asker.assignments().next().is_some(),
+            (Self::SuspendMe | Self::ResumeMe, Place::Queue(queue)) => {
+                asker.assignments().any(|operator| operator.queue.queue.id == queue.queue.id)
+            }
+            (Self::WhoIsOn, Place::Component) => asker.queues().count() > 0,
+            (Self::WhoIsOn, Place::Queue(_)) => true,
+            (Self::Manage(_), Place::Component) => asker.accounts().next().is_some(),
+            (Self::Manage(_), Place::Queue(queue)) => asker.is_admin_of(queue),
+        }
+    }
+
+    /// The command with this node, if it is for them there.
+    pub(super) fn find(node: &str, place: Place<'_>, asker: &Asker<'_>) -> Result<Self, Fault> {
+        let found = Self::ALL.into_iter().find(|command| command.node() == node).ok_or(Fault::NoSuchCommand)?;
+        if found.is_for(place, asker) { Ok(found) } else { Err(Fault::Forbidden) }
+    }
+
+    /// All that are for them there.
+    pub(super) fn list(place: Place<'_>, asker: &Asker<'_>) -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(move |command| command.is_for(place, asker))
+    }
+}
+
+/// Where a command is run, and by whom.
+struct Scene<'a> {
+    desk: &'a Desk,
+    asker: &'a Asker<'a>,
+    /// The queue that it is run at; `None` at the component.
+    at: Option<QueueView<'a>>,
+}
+
+/// How far a command is.
+#[derive(Debug, Clone, Copy)]
+enum Turn<'f> {
+    /// It begins.
+    First,
+    /// A form was filled in. Never [`Action::Prev`] nor [`Action::Cancel`].
+    Filled(&'f Filled, Action),
+    /// They want to go back, maybe with what they have filled in so far.
+    Back(Option<&'f Filled>),
+}
+
+/// What a stage does.
+#[derive(Debug)]
+enum Step {
+    /// Asks for more.
+    Ask(Element, Offer),
+    /// Tells, and that is all.
+    Tell(String, Option<Element>),
+    /// Changes something; the text is told when it is done.
+    Change(Wish, Changed, String),
+}
+
+/// What is changed: a user, and on which queues.
+#[derive(Debug)]
+struct Changed {
+    user: crate::domain::UserId,
+    queues: Vec<crate::domain::QueueId>,
+}
+
+type Ran = Result<Step, Fault>;
+
+/// An answer, or the change that has to be stored before there is one.
+#[derive(Debug)]
+pub enum Answer {
+    /// It is this.
+    Now(Element),
+    /// It comes when this is stored.
+    Change(Box<Pending>),
+}
+
+/// A change that is asked for, and whom to answer.
+#[derive(Debug)]
+pub struct Pending {
+    /// The change.
+    pub edit: Edit,
+    pub(super) from: Jid,
+    to: Jid,
+    id: String,
+    node: String,
+    session: String,
+    told: String,
+}
+
+/// Runs a command, or a stage of it. `id` is the request's, between these addresses.
+pub(super) fn answer(
+    wanted: Wanted,
+    (from, to, id): (Jid, Jid, String),
+    place: Place<'_>,
+    (desk, asker): (&Desk, &Asker<'_>),
+    (sessions, now): (&Sessions, Instant),
+) -> Answer {
+    let node = wanted.node.clone();
+    let between = Between { from: &from, to: &to, node: &node };
+    let session = wanted.session.clone().unwrap_or_else(|| sessions.begin(between, now));
+    let ran = match check(&wanted, between, sessions, now) {
+        Ok((Action::Cancel, _)) => {
+            let answer = written(&node, &session, "canceled");
+            return Answer::Now(result(from, to, id, answer));
+        }
+        Ok((action, form)) => run(&wanted.node, turn(&wanted, *action, form.as_ref()), place, desk, asker),
+        Err(fault) => Err(fault),
+    };
+    let answer = match ran {
+        Ok(Step::Ask(form, offer)) => {
+            let actions = Some(offer.actions());
+            Written { actions, payload: vec![form], ..written(&node, &session, "executing") }
+        }
+        Ok(Step::Tell(text, table)) => ended(&node, &session, "info", text, table),
+        Ok(Step::Change(wish, Changed { user, queues }, told)) => match asker.jid() {
+            Some(by) => {
+                let edit = Edit::Asked { by: by.clone(), user, queues, wish };
+                return Answer::Change(Box::new(Pending { edit, from, to, id, node, session, told }));
+            }
+            None => return Answer::Now(error((from, to, id), &node, wanted.session, &Fault::Forbidden)),
+        },
+        Err(fault) => return Answer::Now(error((from, to, id), &node, wanted.session, &fault)),
+    };
+    Answer::Now(result(from, to, id, answer))
+}
+
+/// Whether the request is one at all, and of a session of theirs.
+fn check<'w>(
+    wanted: &'w Wanted,
+    between: Between<'_>,
+    sessions: &Sessions,
+    now: Instant,
+) -> Result<&'w (Action, Option<Filled>), Fault> {
+    let act = wanted.act.as_ref().map_err(Clone::clone)?;
+    match (&wanted.session, act.0) {
+        (Some(id), _) => sessions.check(id, between, now).map_err(|invalid| match invalid {
+            Invalid::Foreign => Fault::BadSession,
+            Invalid::Expired => Fault::Expired,
+        })?,
+        (None, Action::Execute) => {}
+        (None, Action::Next | Action::Prev | Action::Complete | Action::Cancel) => return Err(Fault::BadSession),
+    }
+    Ok(act)
+}
+
+fn turn<'f>(wanted: &Wanted, action: Action, form: Option<&'f Filled>) -> Result<Turn<'f>, Fault> {
+    match (&wanted.session, action, form) {
+        (None, _, _) => Ok(Turn::First),
+        (Some(_), Action::Prev, form) => Ok(Turn::Back(form)),
+        (Some(_), _, Some(form)) => Ok(Turn::Filled(form, action)),
+        (Some(_), _, None) => Err(Fault::missing("the form")),
+    }
+}
+
+fn run(node: &str, turn: Result<Turn<'_>, Fault>, place: Place<'_>, desk: &Desk, asker: &Asker<'_>) -> Ran {
+    let command = Command::find(node, place, asker)?;
+    let at = match place {
+        Place::Queue(queue) => Some(queue),
+        Place::Component | Place::Watcher => None,
+    };
+    let scene = Scene { desk, asker, at };
+    let turn = turn?;
+    match command {
+        Command::MyQueues => mine::run(&scene, turn),
+        Command::SuspendMe => own::suspend(&scene, turn),
+        Command::ResumeMe => own::resume(&scene, turn),
+        Command::WhoIsOn => who::run(&scene, turn),
+        Command::Manage(task) => manage::run(&scene, turn, task),
+    }
+}
+
+impl Pending {
+    /// What is answered when the change was kept, or was not.
+    #[must_use]
+    pub fn answer(self, result: &Result<Outcome, EditError>) -> Element {
+        let Self { from, to, id, node, session, told, .. } = self;
+        let answer = match result {
+            Ok(_) => ended(&node, &session, "info", told, None),
+            Err(EditError::Refused(Refusal::NotAllowed)) => {
+                return error((from, to, id), &node, Some(session), &Fault::Forbidden);
+            }
+            // What it rests on has changed since it was asked for.
+            Err(EditError::Refused(refusal)) => {
+                ended(&node, &session, "error", format!("Nothing was changed: {refusal}."), None)
+            }
+            Err(EditError::Store(_) | EditError::Stopping) => {
+                return error((from, to, id), &node, Some(session), &Fault::NotKept);
+            }
+        };
+        self::result(from, to, id, answer)
+    }
+
+    /// What is answered when there is no room for it.
+    #[must_use]
+    pub fn refuse(self) -> Element {
+        error((self.from, self.to, self.id), &self.node, Some(self.session), &Fault::Busy)
+    }
+}
+
+fn written(node: &str, session: &str, status: &str) -> Written {
+    Written {
+        node: node.to_owned(),
+        sessionid: Some(session.to_owned()),
+        status: Some(status.to_owned()),
+        lang: Some("en".to_owned()),
+        actions: None,
+        note: None,
+        payload: Vec::new(),
+    }
+}
+
+fn ended(node: &str, session: &str, kind: &str, text: String, table: Option<Element>) -> Written {
+    let ended = written(node, session, "completed");
+    Written { note: Some(Note { kind: kind.to_owned(), text }), payload: table.into_iter().collect(), ..ended }
+}
+
+fn result(from: Jid, to: Jid, id: String, answer: Written) -> Element {
+    let payload = Some(answer.into());
+    Iq::Result { from: None, to: None, id, payload }.with_from(to).with_to(from).into()
+}
+
+/// The error says which command and session it is about, by which some clients find what they are doing.
+fn error((from, to, id): (Jid, Jid, String), node: &str, session: Option<String>, fault: &Fault) -> Element {
+    let about = Written {
+        node: node.to_owned(),
+        sessionid: session,
+        status: None,
+        lang: None,
+        actions: None,
+        note: None,
+        payload: Vec::new(),
+    };
+    let payload = Some(about.into());
+    Iq::Error { from: None, to: None, id, error: fault.error(), payload }.with_from(to).with_to(from).into()
+}
+
+/// The queue that a form names, if they may know of it and it is `good`.
+fn queue_named<'a>(
+    scene: &Scene<'a>,
+    form: &Filled,
+    is_good: impl FnOnce(QueueView<'_>) -> bool,
+) -> Result<QueueView<'a>, Fault> {
+    let text = form.get("queue").ok_or_else(|| Fault::missing("the queue"))?;
+    let queue = Name::parse(text, Name::QUEUE_MOST).ok().and_then(|name| scene.desk.queue_by_name(&name));
+    let queue = queue.filter(|queue| scene.asker.may_see(*queue) && is_good(*queue));
+    queue.ok_or(Fault::BadPayload(Cow::Borrowed("there is no such queue among those that you can choose from")))
+}
+
+/// A field for one of these queues, to choose or, where there are too many, to type.
+fn queue_field<'a>(queues: impl IntoIterator<Item = QueueView<'a>>) -> xmpp_parsers::data_forms::Field {
+    let queues: Vec<_> = queues.into_iter().take(CHOICES_MOST + 1).collect();
+    if queues.len() > CHOICES_MOST {
+        return form::text("queue", "Queue (its name)", true);
+    }
+    form::choice("queue", "Queue", queues.iter().map(|it| (it.queue.name.to_string(), it.queue.name.to_string())))
+}
+
+/// How an operator stands on a queue, in words.
+fn standing(operator: &OperatorView<'_>) -> &'static str {
+    if operator.enabled { "enabled" } else { "suspended" }
+}
