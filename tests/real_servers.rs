@@ -4,6 +4,8 @@
 mod catalogue;
 #[path = "../examples/support/client.rs"]
 mod client;
+#[path = "real/commands.rs"]
+mod commands;
 #[path = "support/daemon.rs"]
 mod daemon;
 #[path = "support/ejabberd.rs"]

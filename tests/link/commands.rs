@@ -1,5 +1,7 @@
 //! Commands of people on the link (XEP-0050), with the engine and a store that does as the test says.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use minidom::Element;
