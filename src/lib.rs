@@ -5,7 +5,7 @@
 //! # Words
 //!
 //! One word for one thing, in the code as in the texts that people read. An **account** logs in to the API and owns queues and
-//! users. A **user** is a person with a JID. A **queue** is an entry point with a JID on our component's domain. An
+//! users; an **admin** is a JID that is linked to it, and manages it from a chat client. A **user** is a person with a JID. A **queue** is an entry point with a JID on our component's domain. An
 //! **operator** is one user assigned to one queue, *enabled* or *suspended*. A **resource** is one connected client of a
 //! user, and its **presence** is what it last said; a **show** is one of the six words of availability. The **link** is our
 //! connection to the XMPP server, the **watcher** the one JID of ours that takes in everybody's presence, a **follower** (or
@@ -46,6 +46,10 @@
 //! share that path, a slow link gets the latest truth instead of every step to it, and nothing grows without a bound. What
 //! is said once only (a request, an approval, a farewell) is said again when its link died soon after.
 //!
+//! What somebody asks to be changed from a chat client is answered when it is stored. The link's reader hands it to a worker
+//! beside it and goes on; the worker takes a bounded number of changes, few of one person, and says so where there are more.
+//! Nothing is kept between the stages of a command: what a stage needs stands in its form and in the session's id.
+//!
 //! Edits that do not rest on each other ([`domain::Claims`]) are written together, with one flush for all that wait.
 //!
 //! A link begins with everything *unknown*. All users who are assigned are probed, at a bounded rate; a ping to the server
@@ -69,7 +73,9 @@
 //!    who was told is not told again (`tests/desk_properties.rs`).
 //! 4. A suspended operator counts for nothing. Presence of people who are not assigned changes nothing.
 //! 5. One presence change costs as much as its user has queues, whatever the size of those (`benches/desk.rs`).
-//! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account.
+//! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account. Who
+//!    speaks from a chat client learns of no queue that they may not see: all reads go through [`domain::Asker`], all edits
+//!    ([`domain::Edit::Asked`]) name who asks, and whether they may is decided when the edit is planned.
 //! 7. No stanza ends the link: what can not be read is dropped alone, and counted. (One of more than 16 MiB does, which no
 //!    server passes on.)
 //! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody.
@@ -80,7 +86,8 @@
 //! # Where to put what is new
 //!
 //! A rule: in [`domain`], with a case beside it, and a property if it is one. A request that is answered on the link: a file in
-//! `xmpp`. A resource of an API: a file in its family's folder under `http`. Something that people decide: a
+//! `xmpp`. A command that people run from their client: a file in `xmpp/adhoc`, which says what each stage shows, and what is
+//! to be changed in the end. A resource of an API: a file in its family's folder under `http`. Something that people decide: a
 //! [`domain::Record`], its stored form in `store/record.rs`, an [`domain::Edit`], its plan and its commit. A key: in
 //! its section's file under `config`.
 

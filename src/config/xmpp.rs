@@ -78,7 +78,8 @@ const WHO_MAY_SUBSCRIBE: Key = Key {
     path: "xmpp.who_may_subscribe",
     value: Given::Default("\"user_domain\""),
     doc: "Who may follow the presence of queues: \"anyone\", everybody on the \"user_domain\", or the \"operators\" of each \
-          queue. Who follows one already goes on.",
+          queue. Who follows one already goes on. Who may follow a queue also finds it in service discovery, and sees the \
+          names of those who answer there.",
 };
 const PING_AFTER: Key = Key {
     path: "xmpp.ping_after",
