@@ -40,7 +40,7 @@ pub(crate) enum Accept {
 }
 
 enum Command {
-    Send(String),
+    Send(Vec<u8>),
     Close,
     Reset,
     Freeze(bool),
@@ -89,8 +89,8 @@ impl Client {
         &self.jid
     }
 
-    /// Sends XML as it is.
-    pub(crate) async fn send(&self, xml: impl Into<String>) -> Result<()> {
+    /// Sends XML, or what is none, as it is.
+    pub(crate) async fn send(&self, xml: impl Into<Vec<u8>>) -> Result<()> {
         let sent = self.commands.send(Command::Send(xml.into())).await;
         sent.ok().with_context(|| format!("the connection of {} is gone", self.jid))
     }
@@ -270,8 +270,8 @@ impl Stream {
         Ok(Self { socket, frames: Frames::default() })
     }
 
-    async fn write(&mut self, xml: &str) -> Result<()> {
-        self.socket.write_all(xml.as_bytes()).await.context("the connection broke")
+    async fn write(&mut self, xml: impl AsRef<[u8]>) -> Result<()> {
+        self.socket.write_all(xml.as_ref()).await.context("the connection broke")
     }
 
     /// The next frame; an end without a word counts as [`Frame::Close`].

@@ -50,6 +50,11 @@ impl Process {
         Ok(self.child.try_wait()?)
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Everything that it has printed.
     pub(crate) fn log(&self) -> String {
         format!("---- {} printed ----\n{}\n", self.name, self.lines.borrow().join("\n"))
@@ -69,7 +74,7 @@ impl Process {
 
     /// Asks it to end, and waits until it has.
     pub(crate) async fn stop(&mut self) -> Result<ExitStatus> {
-        kill_process(Pid::from_child(&self.child), Signal::TERM)
+        kill_process(self.id(), Signal::TERM)
             .with_context(|| format!("{} is gone already\n{}", self.name, self.log()))?;
         self.ended().await
     }
@@ -94,7 +99,7 @@ impl Process {
     /// Kills it and all of its group, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         // It may be gone already, and its group with it.
-        let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+        let _ = kill_process_group(self.id(), Signal::KILL);
         let _ = self.child.wait();
     }
 }

@@ -1,0 +1,7 @@
+//! The whole way: bytes, stanzas, what they mean, what the desk makes of it, and what is said then.
+#![no_main]
+
+#[path = "../checks/mod.rs"]
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::link::check(&checks::expand(input)));
