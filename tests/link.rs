@@ -7,7 +7,7 @@ mod support;
 use std::{sync::atomic::Ordering, time::Duration};
 
 use rosterd::{
-    domain::Event,
+    domain::{Event, Reason},
     xmpp::{Lookout, Settings},
 };
 
@@ -328,6 +328,83 @@ async fn hostile_stanzas_cost_nothing_but_themselves() {
     while let Ok(fact) = world.facts.try_recv() {
         assert!(!is_down(&fact), "{fact}");
     }
+}
+
+#[tokio::test]
+async fn a_presence_that_can_not_be_read_ends_what_was_said_before() {
+    let (_server, mut connection, world) = up(|_| ()).await;
+    connection.presence_in(BOB, LAW, "subscribe").await;
+    connection.ann_is("chat").await;
+    while connection.presence(LAW, BOB).await != "chat The one operator takes work now" {}
+    let oversize = |kind: &str| {
+        let status = "x".repeat(70_000);
+        format!(
+            "<presence from='ann@localhost/desk' to='{WATCHER}'{kind}><show>dnd</show><status>{status}</status></presence>"
+        )
+    };
+    connection.send_raw(oversize("")).await;
+    let none = "unavailable The one operator takes no work now";
+    assert_eq!(connection.presence(LAW, BOB).await, none, "nobody knows whether she takes work");
+    let reasons = |world: &World| {
+        world.engine.read(|desk| {
+            let queue = desk.queues().next().unwrap().queue;
+            let operator = desk.books(queue.account).operators(queue.id).unwrap().next().unwrap();
+            desk.why_user(operator.user.id).into_iter().map(Reason::as_str).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(reasons(&world), ["unreadable"]);
+    // Her server has the same to say when it is asked, and is asked once.
+    connection.send_raw(oversize("")).await;
+    connection.ask(LAW, "get", "<ping xmlns='urn:xmpp:ping'/>").await;
+    connection.ann_is("away").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "away The one operator takes no work now");
+    // That she goes can be read, whatever else she says.
+    connection.send_raw(oversize(" type='unavailable'")).await;
+    assert_eq!(connection.presence(LAW, BOB).await, none);
+    assert_eq!(reasons(&world), ["offline"]);
+    assert_eq!(world.dropped("stanza-too-long"), 3);
+}
+
+#[tokio::test]
+async fn a_stanza_without_an_end_costs_the_link_and_nothing_more() {
+    let (server, connection, mut world) = up(|_| ()).await;
+    connection.send_raw(format!("<presence from='ann@localhost/desk' to='{WATCHER}'><status>")).await;
+    // The last of it finds nobody there any more.
+    let sending = async {
+        for _ in 0..17 {
+            connection.send_what_goes("x".repeat(1024 * 1024)).await;
+        }
+    };
+    let (why, ()) = tokio::join!(world.fact(is_down), sending);
+    assert_eq!(why, "down: the server's stream makes no sense: a stanza is longer than 16777216 bytes");
+    let mut connection = server.accept().await;
+    assert_eq!(world.fact(|_| true).await, "up");
+    while connection.presence(WATCHER, "ann@localhost").await != "probe" {}
+    connection.ann_is("chat").await;
+    while world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str()) != "chat" {
+        soon("ann's presence", world.events.recv()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn entities_in_a_stream_header_are_not_expanded() {
+    let server = ComponentServer::start();
+    let mut world = World::start(settings(server.address()));
+    let mut entities = "<!ENTITY e0 'lol'>".to_owned();
+    for number in 1..20 {
+        entities += &format!("<!ENTITY e{number} '{}'>", format!("&e{};", number - 1).repeat(10));
+    }
+    let declared = format!("<?xml version='1.0'?><!DOCTYPE stream [{entities}]>");
+    let used = header().replace("id-1", "&e19;");
+    let long = header().replace("id-1", &"x".repeat(10_000));
+    for opening in [declared + &used["<?xml version='1.0'?>".len()..], used.clone(), long] {
+        let connection = server.accept_silently().await;
+        connection.send_raw(opening).await;
+        let why = world.fact(is_down).await;
+        assert!(why.contains("what the server answered is no component stream"), "{why}");
+    }
+    server.accept().await;
+    assert_eq!(world.fact(|_| true).await, "up");
 }
 
 #[tokio::test]

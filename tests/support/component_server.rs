@@ -187,6 +187,11 @@ impl Connection {
         self.out.lock().await.write_all(bytes.as_ref()).await.unwrap();
     }
 
+    /// Sends what the component still takes.
+    pub(crate) async fn send_what_goes(&self, bytes: impl AsRef<[u8]>) {
+        let _ = self.out.lock().await.write_all(bytes.as_ref()).await;
+    }
+
     /// What the component says next; pings to the users' domain are answered and left out, and so are messages to itself.
     pub(crate) async fn next(&mut self) -> Said {
         soon("something from the component", self.said.recv()).await.unwrap_or(Said::End)
