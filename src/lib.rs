@@ -76,8 +76,10 @@
 //! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account. Who
 //!    speaks from a chat client learns of no queue that they may not see: all reads go through [`domain::Asker`], all edits
 //!    ([`domain::Edit::Asked`]) name who asks, and whether they may is decided when the edit is planned.
-//! 7. No stanza ends the link: what can not be read is dropped alone, and counted. (One of more than 16 MiB does, which no
-//!    server passes on.)
+//! 7. No stanza ends the link: what can not be read is dropped alone, counted, and its sender named at most once a minute.
+//!    (One of more than 16 MiB does, which no server passes on.) A presence that can not be read ends what its resource
+//!    said before. Whatever is sent, and however much of it, costs memory within bounds, and what is said in answer can be
+//!    parsed (`tests/hostile.rs`, `tests/fuzz`).
 //! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody.
 //! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
 //!    [`app::serve`].

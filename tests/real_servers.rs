@@ -12,6 +12,10 @@ mod daemon;
 mod ejabberd;
 #[path = "../examples/support/frames.rs"]
 mod frames;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "support/hostile_clients.rs"]
+mod hostile_clients;
 #[path = "support/https.rs"]
 mod https;
 #[path = "support/manager.rs"]
@@ -115,5 +119,19 @@ async fn prosody_clients_see_each_other() {
 async fn ejabberd_clients_see_each_other() {
     if is_installed::<Ejabberd>() {
         clients_see_each_other::<Ejabberd>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hostile_clients_of_prosody() {
+    if is_installed::<Prosody>() {
+        hostile_clients::rage::<Prosody>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn hostile_clients_of_ejabberd() {
+    if is_installed::<Ejabberd>() {
+        hostile_clients::rage::<Ejabberd>().await.unwrap();
     }
 }
