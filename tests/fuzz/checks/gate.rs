@@ -7,6 +7,8 @@ use rosterd::xmpp::gate::{ATTRIBUTES_MOST, DEPTH_MOST, Gate, HEADER_MOST, Piece,
 
 use super::{HEADER, feed, parse, sizes};
 
+/// The most bytes of a name in a head: longer than any that means something.
+const NAME_MOST: usize = 64;
 /// More than any head is long.
 const HEAD_MOST: usize = 4 * (VALUE_MOST + 16) + 128;
 
@@ -54,10 +56,11 @@ fn check_stanza(bytes: &[u8], head: Option<&[u8]>) {
     let head = head.expect("a stanza has a tag");
     let Some(head) = parse(head) else {
         let name = head.split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        assert!(name.contains(&b':') || name.len() > 64, "the head of what can be parsed can be parsed");
+        assert!(name.contains(&b':') || name.len() > NAME_MOST, "the head of what can be parsed can be parsed");
         return;
     };
-    assert_eq!(head.name(), stanza.name());
+    let is_cut = head.name().len() >= NAME_MOST && stanza.name().starts_with(head.name());
+    assert!(is_cut || head.name() == stanza.name(), "{}", head.name());
     let tag = bytes.split(|byte| *byte == b'>').next().unwrap_or_default();
     for name in ["from", "to", "type"] {
         // The parser takes the last one of two.

@@ -62,13 +62,14 @@ fn records() -> Vec<Record> {
         let jid = BareJid::parse(&format!("{text}@localhost")).expect("this is an address");
         Record::User(User { id, account, name: name(text), jid, email: None })
     };
+    let admins = std::collections::BTreeSet::new();
     let law = QueueId::new(5).expect("not zero");
     let operator = |number, enabled| {
-        Record::Operator(Operator { queue: law, user: UserId::new(number).expect("not zero"), enabled })
+        Record::Operator(Operator { queue: law, user: UserId::new(number).expect("not zero"), enabled, cause: None })
     };
     vec![
         Record::NextId(6),
-        Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into() }),
+        Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into(), admins }),
         user(2, "ann"),
         user(3, "bob"),
         user(4, "eve"),
@@ -116,13 +117,13 @@ impl World {
                 self.take(Fact::Input(Input::Dropped { reason: "test" }));
             }
             Reading::Closed => assert_eq!(piece, Piece::Footer),
-            Reading::Ended(_) | Reading::Nothing => {}
+            Reading::Ended(_) | Reading::Worked | Reading::Echo { .. } | Reading::Nothing => {}
         }
     }
 
     fn take(&mut self, fact: Fact) {
         match fact {
-            Fact::LinkUp(_) | Fact::LinkDown(_) => panic!("no stanza can say that"),
+            Fact::LinkUp(_) | Fact::LinkOnTrial(_) | Fact::LinkDown(_) => panic!("no stanza can say that"),
             Fact::Follow { queue, jid, follow } => {
                 let before = self.observed();
                 let edit = if follow {
@@ -151,7 +152,11 @@ impl World {
                     Input::Knocked { .. } | Input::Probed { .. } | Input::SweepAnswered | Input::Dropped { .. } => {
                         false
                     }
-                    Input::LinkUp | Input::LinkDown { .. } | Input::Closing => panic!("no stanza can say {input:?}"),
+                    Input::LinkUp
+                    | Input::LinkOnTrial
+                    | Input::TrialPassed
+                    | Input::LinkDown { .. }
+                    | Input::Closing => panic!("no stanza can say {input:?}"),
                 };
                 if let Input::Seen { seen, .. } = &input {
                     assert!(seen.status.as_ref().is_none_or(|status| status.len() <= 1_024));
