@@ -142,6 +142,7 @@ impl Besieged {
         let most = self.began.elapsed().as_secs() / 60 + 1;
         ensure!(!named.is_empty(), "nobody was named");
         ensure!(named.values().all(|times| *times <= most), "named more often than {most} times: {named:?}");
+        ensure!(named.len() <= 300 * usize::try_from(most)?, "{} senders were named", named.len());
         Ok(())
     }
 }
