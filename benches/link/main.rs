@@ -1,5 +1,6 @@
 //! What presence costs on its whole way, from the server's socket to the followers' presence, beside other components that
-//! do the same or less: `cargo bench --bench link`, or with `-- --quick` a few seconds that only show that it runs.
+//! do the same or less: `cargo bench --bench link`, or with `-- --quick` a few seconds that only show that it runs. With
+//! `-- WORD` only what has the word in its name is measured.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -11,7 +12,7 @@ mod server;
 mod site;
 mod stanza;
 
-use std::{io::Write as _, path::Path, time::Duration};
+use std::{io::Write as _, iter, path::Path, time::Duration};
 
 use self::{
     contender::{Contender, Pace, python},
@@ -62,29 +63,39 @@ fn main() -> anyhow::Result<()> {
     if let Ok(order) = std::env::var(reader::VARIABLE) {
         return reader::run(&order);
     }
-    let size = if std::env::args().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let size = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
+    let wanted = arguments.iter().find(|argument| !argument.starts_with("--"));
+    let is_wanted = |name: &str| {
+        let is_it = wanted.is_none_or(|wanted| name.contains(wanted));
+        if is_it {
+            say(&format!("{name} ..."));
+        }
+        is_it
+    };
     let python = python();
     if let Err(why) = &python {
         say(&format!("SKIPPED: the component on slixmpp: {why:#}"));
     }
+    let rivals = |leans: &'static [bool]| {
+        let python = python.as_deref().ok();
+        python.into_iter().flat_map(move |python| leans.iter().map(move |lean| Kind::Slixmpp(python, *lean)))
+    };
     let mut report = Report::default();
-    for depth in Depth::ALL {
-        say(&format!("{} ...", depth.as_str()));
+    for depth in Depth::ALL.into_iter().filter(|depth| is_wanted(depth.as_str())) {
         report.readers.push((depth.as_str(), reading(&size, depth)?));
     }
-    let kinds = [Kind::Rosterd].into_iter();
-    let rivals = python.iter().flat_map(|python| [Kind::Slixmpp(python, true), Kind::Slixmpp(python, false)]);
-    for kind in kinds.chain(rivals) {
-        say(&format!("{} ...", kind.name()));
+    let kinds = iter::once(Kind::Rosterd).chain(rivals(&[true, false]));
+    for kind in kinds.filter(|kind| is_wanted(kind.name())) {
         report.working.push((kind.name(), working(&size, kind)?));
     }
-    let rival = python.iter().map(|python| Kind::Slixmpp(python, true));
-    for kind in [Kind::Rosterd].into_iter().chain(rival) {
-        say(&format!("{}, {} users ...", kind.name(), size.many));
+    let kinds = iter::once(Kind::Rosterd).chain(rivals(&[true]));
+    for kind in kinds.filter(|kind| is_wanted(&format!("resync of {}", kind.name()))) {
         report.resyncs.push((kind.name(), resyncing(&size, kind)?));
     }
-    say(&format!("rosterd, {} users at {} a second ...", size.many, Pace::DEFAULT.rate));
-    report.paced = Some(paced(&size)?);
+    if is_wanted("resync at the default pace") {
+        report.paced = Some(paced(&size)?);
+    }
     say(&report.text(&size));
     Ok(())
 }
