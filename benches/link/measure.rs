@@ -106,13 +106,14 @@ pub(crate) fn latency(server: &Server, link: &Link, rate: u32, length: Duration)
             let user = place as usize % state.site.users;
             turn(&mut state, user, &mut stanza);
             let queue = state.site.queue_of(user);
-            state.sent[queue] = Some(Instant::now());
+            // Of two changes that are told of together the first one counts.
+            state.sent[queue].get_or_insert_with(Instant::now);
         }
         link.send(&stanza)?;
     }
     server.wait("everything was told", State::all_right)?;
     let mut latencies = std::mem::take(&mut server.state().latencies);
-    anyhow::ensure!(latencies.len() == count as usize, "each change is told: {} of {count}", latencies.len());
+    anyhow::ensure!(!latencies.is_empty(), "changes are told");
     latencies.sort_unstable();
     let at = |hundredths: usize| latencies[(latencies.len() - 1) * hundredths / 100];
     Ok(Latency { half: at(50), most: at(99) })
