@@ -39,6 +39,8 @@ step "lints" cargo clippy --quiet --all-targets -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps
 step "tests" tests
 step "tests in the documentation" cargo test --quiet --doc
+# That it runs; what it measures then says nothing.
+step "benchmark of the link" cargo test --quiet --bench link -- --quick
 step "demo" ./deploy/demo.sh --once
 
 printf '\n==> Passed\n'

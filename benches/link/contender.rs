@@ -31,6 +31,9 @@ impl Pace {
     pub(crate) const DEFAULT: Self = Self { rate: 1_500, quiet: Duration::from_secs(1) };
 }
 
+/// The daemon that was built with this benchmark.
+pub(crate) const ROSTERD: &str = env!("CARGO_BIN_EXE_rosterd");
+
 /// A component that runs.
 pub(crate) struct Contender {
     pub(crate) name: &'static str,
@@ -48,8 +51,7 @@ impl Contender {
     }
 
     /// The daemon, with everything as it is by default but the pace, and a store of its own in `folder`.
-    pub(crate) fn rosterd(server: &Server, pace: Pace, folder: &Path) -> anyhow::Result<Self> {
-        let program = env!("CARGO_BIN_EXE_rosterd");
+    pub(crate) fn rosterd(server: &Server, pace: Pace, folder: &Path, program: &Path) -> anyhow::Result<Self> {
         let (config, export) = (folder.join("rosterd.toml"), folder.join("export"));
         let (store, socket) = (folder.join("store"), folder.join("admin.sock"));
         let text = format!(

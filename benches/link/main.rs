@@ -1,6 +1,6 @@
 //! What presence costs on its whole way, from the server's socket to the followers' presence, beside other components that
 //! do the same or less: `cargo bench --bench link`, or with `-- --quick` a few seconds that only show that it runs. With
-//! `-- WORD` only what has the word in its name is measured.
+//! `-- WORD` only what has the word in its name is measured; with `-- --beside=PROGRAM` another `rosterd` is measured too.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
@@ -10,6 +10,8 @@ mod reader;
 mod report;
 mod server;
 mod site;
+#[path = "../../tests/support/skip.rs"]
+mod skip;
 mod stanza;
 
 use std::{io::Write as _, iter, path::Path, time::Duration};
@@ -66,6 +68,7 @@ fn main() -> anyhow::Result<()> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let size = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
     let wanted = arguments.iter().find(|argument| !argument.starts_with("--"));
+    let beside = arguments.iter().find_map(|argument| argument.strip_prefix("--beside="));
     let is_wanted = |name: &str| {
         let is_it = wanted.is_none_or(|wanted| name.contains(wanted));
         if is_it {
@@ -75,8 +78,9 @@ fn main() -> anyhow::Result<()> {
     };
     let python = python();
     if let Err(why) = &python {
-        say(&format!("SKIPPED: the component on slixmpp: {why:#}"));
+        skip::skip(&format!("the component on slixmpp, beside rosterd: {why:#}"));
     }
+    let ours = || iter::once(Kind::Rosterd).chain(beside.map(|program| Kind::Beside(Path::new(program))));
     let rivals = |leans: &'static [bool]| {
         let python = python.as_deref().ok();
         python.into_iter().flat_map(move |python| leans.iter().map(move |lean| Kind::Slixmpp(python, *lean)))
@@ -85,11 +89,11 @@ fn main() -> anyhow::Result<()> {
     for depth in Depth::ALL.into_iter().filter(|depth| is_wanted(depth.as_str())) {
         report.readers.push((depth.as_str(), reading(&size, depth)?));
     }
-    let kinds = iter::once(Kind::Rosterd).chain(rivals(&[true, false]));
+    let kinds = ours().chain(rivals(&[true, false]));
     for kind in kinds.filter(|kind| is_wanted(kind.name())) {
         report.working.push((kind.name(), working(&size, kind)?));
     }
-    let kinds = iter::once(Kind::Rosterd).chain(rivals(&[true]));
+    let kinds = ours().chain(rivals(&[true]));
     for kind in kinds.filter(|kind| is_wanted(&format!("resync of {}", kind.name()))) {
         report.resyncs.push((kind.name(), resyncing(&size, kind)?));
     }
@@ -109,6 +113,8 @@ fn say(text: &str) {
 #[derive(Clone, Copy)]
 enum Kind<'a> {
     Rosterd,
+    /// Another build of it.
+    Beside(&'a Path),
     /// With which Python, and whether as lean as it goes.
     Slixmpp(&'a Path, bool),
 }
@@ -117,6 +123,7 @@ impl Kind<'_> {
     const fn name(self) -> &'static str {
         match self {
             Self::Rosterd => "rosterd",
+            Self::Beside(_) => "the rosterd beside it",
             Self::Slixmpp(_, true) => "slixmpp, lean",
             Self::Slixmpp(_, false) => "slixmpp, as documented",
         }
@@ -124,7 +131,8 @@ impl Kind<'_> {
 
     fn start(self, server: &Server, pace: Pace, folder: &Path) -> anyhow::Result<Contender> {
         match self {
-            Self::Rosterd => Contender::rosterd(server, pace, folder),
+            Self::Rosterd => Contender::rosterd(server, pace, folder, Path::new(contender::ROSTERD)),
+            Self::Beside(program) => Contender::rosterd(server, pace, folder, program),
             Self::Slixmpp(python, lean) => Contender::slixmpp(server, pace, folder, python, lean),
         }
     }
@@ -145,7 +153,7 @@ fn working(size: &Size, kind: Kind) -> anyhow::Result<(Throughput, Latency)> {
     let mut contender = kind.start(&server, Pace::FAST, folder.path())?;
     let (link, _) = resync(&server, &mut contender)?;
     let stanzas = match kind {
-        Kind::Rosterd => size.stanzas,
+        Kind::Rosterd | Kind::Beside(_) => size.stanzas,
         Kind::Slixmpp(..) => size.stanzas_slow,
     };
     let throughput = median(size.rounds, || throughput(&server, &link, &contender, stanzas, true))?;
@@ -166,7 +174,7 @@ fn resyncing(size: &Size, kind: Kind) -> anyhow::Result<(Resync, Resync)> {
 fn paced(size: &Size) -> anyhow::Result<Resync> {
     let folder = tempfile::tempdir()?;
     let server = Server::start(Site::new(size.many, size.queues))?;
-    let mut contender = Contender::rosterd(&server, Pace::DEFAULT, folder.path())?;
+    let mut contender = Kind::Rosterd.start(&server, Pace::DEFAULT, folder.path())?;
     Ok(resync(&server, &mut contender)?.1)
 }
 

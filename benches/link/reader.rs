@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Context, ensure};
 use futures::{SinkExt, StreamExt};
 use minidom::Element;
-use rosterd::xmpp::gate::{Gate, Piece};
+use rosterd::xmpp::{
+    gate::{Gate, Piece},
+    parser::Parser,
+};
 use tokio::io::BufStream;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
 use xmpp_parsers::{component::Handshake, ns};
@@ -86,7 +89,7 @@ fn read_raw(mut socket: TcpStream) -> anyhow::Result<()> {
 
 fn read_pieces(mut socket: TcpStream, depth: Depth) -> anyhow::Result<()> {
     let mut buffer = vec![0; 32 * 1024];
-    let mut gate = Gate::default();
+    let (mut gate, mut parser) = (Gate::default(), Parser::default());
     // The stream's header was read already.
     gate.take(&mut &b"<stream>"[..])?;
     loop {
@@ -96,7 +99,7 @@ fn read_pieces(mut socket: TcpStream, depth: Depth) -> anyhow::Result<()> {
         while let Some(piece) = gate.take(&mut input)? {
             ensure!(piece == Piece::Stanza, "this is no stanza: {piece:?}");
             let is_ping = match depth {
-                Depth::Parse => parse(gate.bytes())?.name() == "iq",
+                Depth::Parse => parser.parse(gate.bytes())?.name() == "iq",
                 Depth::Raw | Depth::Gate | Depth::XmlStream => gate.bytes().starts_with(b"<iq"),
             };
             if is_ping {
@@ -104,11 +107,6 @@ fn read_pieces(mut socket: TcpStream, depth: Depth) -> anyhow::Result<()> {
             }
         }
     }
-}
-
-fn parse(bytes: &[u8]) -> Result<Element, minidom::Error> {
-    let prefixes = [(None, ns::COMPONENT.to_owned()), (Some("stream".to_owned()), ns::STREAM.to_owned())];
-    Element::from_reader_with_prefixes(bytes, std::collections::BTreeMap::from(prefixes))
 }
 
 async fn read_xml(port: u16) -> anyhow::Result<()> {
@@ -121,7 +119,7 @@ async fn read_xml(port: u16) -> anyhow::Result<()> {
     loop {
         match stream.next().await {
             Some(Ok(stanza)) if stanza.name() == "iq" => {
-                SinkExt::<&Element>::send(&mut stream, &parse(ANSWER)?).await?;
+                SinkExt::<&Element>::send(&mut stream, &Parser::default().parse(ANSWER)?).await?;
             }
             Some(Ok(_) | Err(ReadError::SoftTimeout)) => {}
             Some(Err(error)) => anyhow::bail!("the stream failed: {error:?}"),

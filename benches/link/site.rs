@@ -1,6 +1,6 @@
 //! A deployment: its users, queues and followers, what they are, and the files that contenders learn of them from.
 
-use std::{fmt::Write as _, io::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, io::Write as _, path::Path};
 
 use rosterd::{
     domain::{
@@ -83,7 +83,12 @@ impl Site {
         let jid = |text: &str| BareJid::parse(text).expect("it is a JID");
         let mut records = vec![
             Record::NextId(number(2 + self.queues + 1 + self.users + 1)),
-            Record::Account(Account { id: account, name: name("acme"), password_hash: "x".into() }),
+            Record::Account(Account {
+                id: account,
+                name: name("acme"),
+                password_hash: "x".into(),
+                admins: BTreeSet::default(),
+            }),
         ];
         records.extend((0..=self.users).map(|user| {
             let (id, name) = (user_id(user), name(&format!("user-{user}")));
@@ -95,7 +100,12 @@ impl Site {
             Record::Queue(Queue { id, account, name, email: None, avatar: None, transcripts: false })
         }));
         records.extend((0..=self.users).map(|user| {
-            Record::Operator(Operator { queue: queue_id(self.queue_of(user)), user: user_id(user), enabled: true })
+            Record::Operator(Operator {
+                queue: queue_id(self.queue_of(user)),
+                user: user_id(user),
+                enabled: true,
+                cause: None,
+            })
         }));
         records.extend((0..=self.queues).map(|queue| {
             let jid = jid(&format!("follower-{queue}@{USER_DOMAIN}"));
