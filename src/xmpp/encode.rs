@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(writer.bytes().len(), before);
         writer.put(&good).unwrap();
         assert_eq!(writer.bytes().len(), 2 * before);
-        let parsed = crate::xmpp::decode::parse(&writer.bytes()[before..]).unwrap();
+        let parsed = crate::xmpp::parser::Parser::default().parse(&writer.bytes()[before..]).unwrap();
         assert_eq!(parsed.attr("id"), Some("'<&>\""));
     }
 }

@@ -225,8 +225,13 @@ impl Gate {
         let end = match self.at {
             At::Text if self.depth > 1 => input.iter().position(|byte| *byte == b'<'),
             At::Value(quote) => input.iter().position(|byte| *byte == quote),
+            // Names are of interest in the stanza's own tag only.
+            At::Start(false) if self.depth > 1 => {
+                input.iter().position(|byte| matches!(byte, b'"' | b'\'' | b'/' | b'>'))
+            }
+            At::End => input.iter().position(|byte| *byte == b'>'),
             At::Over => None,
-            At::Text | At::Open | At::Start(_) | At::End | At::Aside(_) => return 0,
+            At::Text | At::Open | At::Start(_) | At::Aside(_) => return 0,
         };
         end.unwrap_or(input.len())
     }

@@ -26,6 +26,7 @@ use super::{
     drops::Drops,
     encode::{FOOTER, Writer},
     gate::{Broken, Piece},
+    parser::Parser,
     rival::{self, Finding, PINGS, Rivals, Step},
     wire::{Reading, Request, Wire},
     worker::{self, Worker},
@@ -121,7 +122,9 @@ impl<'a> Link<'a> {
         let (changes, changes_waiting) = mpsc::channel(worker::WAITING_MOST);
         let worker = Worker { engine, changes: changes_waiting, replies: replies.clone() };
         let drops = Drops::default();
-        let reader = Reader { settings, door, wire: &wire, engine, facts, replies, changes, sessions, drops, rivals };
+        let parser = Parser::default();
+        let reader =
+            Reader { settings, door, parser, wire: &wire, engine, facts, replies, changes, sessions, drops, rivals };
         let patience = settings.patience();
         let writer = Writer::new();
         let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
@@ -235,6 +238,7 @@ fn refusal(error: &StreamError, domain: &str) -> String {
 struct Reader<'a> {
     settings: &'a Settings,
     door: Door<OwnedReadHalf>,
+    parser: Parser,
     wire: &'a Wire,
     engine: &'a Handle,
     facts: &'a mpsc::Sender<Fact>,
@@ -284,7 +288,7 @@ impl Reader<'_> {
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
-        match self.wire.read(self.door.gate(), piece) {
+        match self.wire.read(&mut self.parser, self.door.gate(), piece) {
             Reading::Tell(fact) => self.tell(fact).await,
             Reading::Asked(request) => self.answer(*request).await,
             Reading::Answer { to, reply } => self.reply(&to, reply).await,

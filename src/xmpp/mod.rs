@@ -5,6 +5,7 @@
 //! or not well-formed is passed over alone, counted, and its sender named in the log.
 
 pub mod gate;
+pub mod parser;
 pub mod wire;
 
 mod adhoc;

@@ -10,9 +10,10 @@ use xmpp_parsers::ns;
 
 use super::{
     adhoc::{Answer, Sessions},
-    decode::{Meaning, decode, parse},
+    decode::{Meaning, decode},
     iq,
     ours::Ours,
+    parser::Parser,
 };
 use crate::domain::{
     Account, AccountId, BareJid, Desk, Edit, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show, User,
@@ -76,7 +77,7 @@ impl Rig {
     /// The answer to a request; a change is made first.
     pub(super) fn ask(&mut self, from: &str, to: &str, kind: &str, payload: &str) -> Element {
         let stanza = format!("<iq from='{from}' to='{to}' id='7' type='{kind}'>{payload}</iq>");
-        let stanza = parse(stanza.as_bytes()).unwrap();
+        let stanza = Parser::default().parse(stanza.as_bytes()).unwrap();
         let Meaning::Request(request) = decode(&stanza, &self.ours) else { panic!("no request") };
         match iq::answer(request, &self.desk, &self.ours, &self.sessions, Instant::now()) {
             Answer::Now(answer) => answer,

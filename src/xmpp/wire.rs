@@ -8,11 +8,12 @@ pub use super::{
     iq::Request,
 };
 use super::{
-    decode::{Meaning, StreamError, decode, glimpse, parse},
+    decode::{Meaning, StreamError, decode, glimpse},
     encode::{self, Ids, Writer},
     gate::{Gate, Piece},
     iq,
     ours::Ours,
+    parser::Parser,
 };
 use crate::{
     domain::{BareJid, Desk, Effect, Input, Name},
@@ -59,8 +60,8 @@ pub enum Reading {
     Nothing,
 }
 
-/// One link's way of reading and writing. It holds nothing that reading changes, so no stanza has anything to do with
-/// another one.
+/// One link's way of reading and writing. It holds nothing that reading changes, and a parser nothing that it reads, so no
+/// stanza has anything to do with another one.
 #[derive(Debug)]
 pub struct Wire {
     ours: Ours,
@@ -76,22 +77,21 @@ impl Wire {
     }
 
     /// Reads the piece that was just taken from the gate.
-    #[must_use]
-    pub fn read(&self, gate: &Gate, piece: Piece) -> Reading {
+    pub fn read(&self, parser: &mut Parser, gate: &Gate, piece: Piece) -> Reading {
         match piece {
-            Piece::Stanza => match parse(gate.bytes()) {
+            Piece::Stanza => match parser.parse(gate.bytes()) {
                 Ok(stanza) => self.reading(decode(&stanza, &self.ours)),
-                Err(_) => self.dropped(gate, "not-well-formed"),
+                Err(_) => self.dropped(parser, gate, "not-well-formed"),
             },
-            Piece::Dropped(reason) => self.dropped(gate, reason),
+            Piece::Dropped(reason) => self.dropped(parser, gate, reason),
             Piece::Footer => Reading::Closed,
             // There is one header to a stream, and the handshake took it.
             Piece::Header => Reading::Nothing,
         }
     }
 
-    fn dropped(&self, gate: &Gate, reason: &'static str) -> Reading {
-        let glimpse = gate.head().map(|head| glimpse(&head, &self.ours)).unwrap_or_default();
+    fn dropped(&self, parser: &mut Parser, gate: &Gate, reason: &'static str) -> Reading {
+        let glimpse = gate.head().map(|head| glimpse(&head, parser, &self.ours)).unwrap_or_default();
         Reading::Dropped { from: glimpse.from, reason, glimpsed: glimpse.input }
     }
 

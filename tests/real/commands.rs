@@ -71,10 +71,10 @@ async fn operators_serve_themselves<P: Package>() -> Result<()> {
 }
 
 async fn on<P: Package>() {
-    if is_installed::<P>() {
-        if let Err(error) = operators_serve_themselves::<P>().await {
-            panic!("{error:#}");
-        }
+    if is_installed::<P>()
+        && let Err(error) = operators_serve_themselves::<P>().await
+    {
+        panic!("{error:#}");
     }
 }
 

@@ -14,7 +14,8 @@ use rosterd::{
     engine::Fact,
     xmpp::{
         gate::Piece,
-        wire::{Reading, Wire, bytes},
+        parser::Parser,
+        wire::{Answer, Reading, Sessions, Wire, bytes},
     },
 };
 
@@ -28,16 +29,17 @@ pub(crate) fn check(input: &[u8]) {
     let mut world = World::new();
     let mut readings = Vec::new();
     let _ = feed(&stream, empty(), |gate, piece| {
-        let reading = world.wire.read(gate, piece, |name| world.desk.queue_named(name).is_some());
+        let reading = world.wire.read(&mut world.parser, gate, piece);
         readings.push((piece, format!("{reading:?}")));
         world.mind(piece, reading);
     });
     let mut again = Vec::new();
     let _ = feed(&stream, sizes(&stream), |gate, piece| {
-        let reading = world.wire.read(gate, piece, |name| name.as_str() == "law");
+        // A parser that has read nothing else reads the same.
+        let reading = world.wire.read(&mut Parser::default(), gate, piece);
         again.push((piece, format!("{reading:?}")));
     });
-    assert_eq!(again, readings, "in reads of any size");
+    assert_eq!(again, readings, "in reads of any size, each alone");
     world.everything_said_can_be_read();
     world.goes_on();
 }
@@ -46,6 +48,8 @@ pub(crate) fn check(input: &[u8]) {
 struct World {
     desk: Desk,
     wire: Wire,
+    parser: Parser,
+    sessions: Sessions,
     now: Instant,
     pieces: usize,
     dropped: u64,
@@ -79,6 +83,13 @@ fn records() -> Vec<Record> {
     ]
 }
 
+/// What was read can be answered, and whoever gets the answer can read it.
+fn said(to: &str, reply: &minidom::Element) {
+    let again = parse(&bytes(reply).expect("what was read can be written")).expect("what is written can be read");
+    assert_eq!(again.attrs().into_iter().collect::<Vec<_>>(), reply.attrs().into_iter().collect::<Vec<_>>());
+    assert!(again.attr("to").is_some_and(|it| it.starts_with(to)), "{to}");
+}
+
 impl World {
     #[expect(clippy::disallowed_methods, reason = "the clock of the check starts somewhere")]
     fn new() -> Self {
@@ -86,7 +97,8 @@ impl World {
         let policy = Policy { sweep_quiet: Duration::ZERO, ..Policy::new(DOMAIN, "localhost", name("staffing")) };
         let desk = Desk::restore(policy, records(), now).expect("this fits together");
         let wire = Wire::new(DOMAIN, "localhost", name("staffing"), 7);
-        let mut world = Self { desk, wire, now, pieces: 0, dropped: 0 };
+        let (parser, sessions) = (Parser::default(), Sessions::new(now.into()));
+        let mut world = Self { desk, wire, parser, sessions, now, pieces: 0, dropped: 0 };
         world.desk.apply(Input::LinkUp, now);
         world.send();
         world.desk.apply(Input::SweepAnswered, world.now);
@@ -100,14 +112,19 @@ impl World {
         self.pieces += 1;
         match reading {
             Reading::Tell(fact) => self.take(fact),
-            Reading::Answer { to, reply } => {
-                let again =
-                    parse(&bytes(&reply).expect("what was read can be written")).expect("what is written can be read");
-                assert_eq!(
-                    again.attrs().into_iter().collect::<Vec<_>>(),
-                    reply.attrs().into_iter().collect::<Vec<_>>()
-                );
-                assert!(again.attr("to").is_some_and(|it| it.starts_with(&*to)), "{to}");
+            Reading::Answer { to, reply } => said(&to, &reply),
+            Reading::Asked(request) => {
+                let before = self.observed();
+                match self.wire.answer(*request, &self.desk, &self.sessions, self.now.into()) {
+                    Answer::Now(reply) => said("", &reply),
+                    Answer::Change(change) => {
+                        let Edit::Asked { by, .. } = &change.edit else { panic!("{:?}", change.edit) };
+                        assert!(by.as_str() != "eve@localhost" && self.desk.user_by_jid(by).is_some(), "{by}");
+                        let refused = self.desk.plan(&change.edit).map(|plan| plan.outcome).map_err(Into::into);
+                        said("", &change.answer(&refused));
+                    }
+                }
+                assert_eq!(self.observed(), before, "to ask is not to be present");
             }
             Reading::Dropped { glimpsed, .. } => {
                 self.dropped += 1;
@@ -220,7 +237,7 @@ impl World {
         let stanza = "<presence from='ann@localhost/check' to='staffing@queues.localhost'><show>chat</show></presence>";
         let stream = [HEADER, stanza.as_bytes()].concat();
         let fed = feed(&stream, empty(), |gate, piece| {
-            let reading = self.wire.read(gate, piece, |_| true);
+            let reading = self.wire.read(&mut self.parser, gate, piece);
             self.mind(piece, reading);
         });
         assert_eq!(fed, Ok(()));
