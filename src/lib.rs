@@ -59,7 +59,8 @@
 //!
 //! Meanwhile the link is on trial, since a server may let a second component in and give each of the two a part of what is meant
 //! for both: messages that we send to ourselves have to come back, all of them (`xmpp/rival.rs`). Until then nothing that is
-//! heard counts, and nobody is sent anything but probes. On a server where all is well that takes less time than the sweep.
+//! heard counts, and nobody is sent anything but probes, and answers where somebody asks. On a server where all is well that takes
+//! less time than the sweep. Where somebody else came and went on a link that has been good, it begins anew like a new one.
 //!
 //! From then on a presence is a lease: a resource that has been silent is pinged, and does not count from when it should have
 //! answered until it is heard again.

@@ -74,10 +74,6 @@ pub(super) enum LinkError {
     Deaf(Duration),
     #[error("{}", rival::words(domain, *back))]
     Rival { domain: String, back: u32 },
-    #[error(
-        "somebody else was connected as {0} for a moment, and may have got what was meant for us: everybody is asked anew"
-    )]
-    Visited(String),
     #[error("the connection failed")]
     Io(#[from] io::Error),
     #[error("the server's stream makes no sense")]
@@ -118,13 +114,23 @@ impl<'a> Link<'a> {
         let (replies, replies_waiting) = mpsc::channel(REPLIES);
         let Settings { domain, user_domain, watcher, .. } = settings;
         let wire = Wire::new(domain, user_domain, watcher.clone(), getrandom::u64().unwrap_or_default());
-        let up = if rivals.is_some() { Fact::LinkOnTrial(effects) } else { Fact::LinkUp(effects) };
+        let up = if rivals.is_some() { Fact::LinkOnTrial } else { Fact::LinkUp }(effects.clone());
         let (changes, changes_waiting) = mpsc::channel(worker::WAITING_MOST);
         let worker = Worker { engine, changes: changes_waiting, replies: replies.clone() };
-        let drops = Drops::default();
-        let parser = Parser::default();
-        let reader =
-            Reader { settings, door, parser, wire: &wire, engine, facts, replies, changes, sessions, drops, rivals };
+        let reader = Reader {
+            settings,
+            door,
+            parser: Parser::default(),
+            wire: &wire,
+            engine,
+            facts,
+            effects,
+            replies,
+            changes,
+            sessions,
+            drops: Drops::default(),
+            rivals,
+        };
         let patience = settings.patience();
         let writer = Writer::new();
         let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
@@ -242,6 +248,8 @@ struct Reader<'a> {
     wire: &'a Wire,
     engine: &'a Handle,
     facts: &'a mpsc::Sender<Fact>,
+    /// Where the engine puts what is to be sent.
+    effects: mpsc::Sender<Effect>,
     replies: mpsc::Sender<Element>,
     changes: mpsc::Sender<Pending>,
     sessions: &'a Sessions,
@@ -336,7 +344,15 @@ impl Reader<'_> {
             Step::Leave(Finding::Rival { back }) => {
                 Err(LinkError::Rival { domain: self.settings.domain.clone(), back })
             }
-            Step::Leave(Finding::Visited) => Err(LinkError::Visited(self.settings.domain.clone())),
+            Step::AloneAgain => {
+                let domain = &self.settings.domain;
+                warn!(
+                    "somebody else was connected as {domain} too, and may have got what was meant for us: \
+                     everybody is asked anew"
+                );
+                // For the engine this is another link.
+                self.tell(Fact::LinkUp(self.effects.clone())).await
+            }
             Step::Leave(Finding::Silent) => Err(LinkError::Silent(self.settings.patience())),
         }
     }
