@@ -185,8 +185,8 @@ fn link_settings(settings: &Settings) -> xmpp::Settings {
         connect_timeout: xmpp.connect_timeout,
         lookout: Some(xmpp::Lookout { every: xmpp.rival_check, quiet: Duration::from_secs(1) })
             .filter(|lookout| !lookout.every.is_zero()),
-        backoff_min: Duration::from_secs(1),
-        backoff_max: Duration::from_mins(1),
+        backoff_min: xmpp.retry_after,
+        backoff_max: xmpp.retry_most,
         stable_after: Duration::from_mins(1),
         goodbye: lifecycle::GOODBYE_MOST,
     }

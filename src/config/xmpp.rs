@@ -27,6 +27,10 @@ pub struct Xmpp {
     pub ping_after: Duration,
     /// How long the answer may take before the link is given up.
     pub ping_timeout: Duration,
+    /// The pause before the next attempt after a first failure.
+    pub retry_after: Duration,
+    /// The longest such pause.
+    pub retry_most: Duration,
     /// How often it is made sure that nobody else serves the domain; zero: never.
     pub rival_check: Duration,
     /// How long connecting may take.
@@ -91,6 +95,17 @@ const PING_TIMEOUT: Key = Key {
     value: Given::Default("\"10s\""),
     doc: "How long the server may take to answer that before the link is given up and made anew.",
 };
+const RETRY_AFTER: Key = Key {
+    path: "xmpp.retry_after",
+    value: Given::Default("\"1s\""),
+    doc: "How long to wait before the link is made anew after it was lost. It doubles with every failure, up to retry_most; a \
+          part of it is left to chance.",
+};
+const RETRY_MOST: Key = Key {
+    path: "xmpp.retry_most",
+    value: Given::Default("\"1min\""),
+    doc: "The longest such wait, which is also the one where somebody else is connected as the same domain.",
+};
 const RIVAL_CHECK: Key = Key {
     path: "xmpp.rival_check",
     value: Given::Default("\"5min\""),
@@ -129,6 +144,8 @@ pub(super) const KEYS: &[Key] = &[
     WHO_MAY_SUBSCRIBE,
     PING_AFTER,
     PING_TIMEOUT,
+    RETRY_AFTER,
+    RETRY_MOST,
     RIVAL_CHECK,
     CONNECT_TIMEOUT,
     SWEEP_RATE,
@@ -157,6 +174,13 @@ impl Xmpp {
         {
             keys.problem(&PING_AFTER, format!("is too long: together with ping_timeout {DEAD_WITHIN:?} at the most"));
         }
+        let retry_after = keys.take(&RETRY_AFTER, reader::some_time);
+        let retry_most = keys.take(&RETRY_MOST, reader::some_time);
+        if let (Some(after), Some(most)) = (retry_after, retry_most)
+            && after > most
+        {
+            keys.problem(&RETRY_AFTER, "is longer than retry_most");
+        }
         let rival_check = keys.take(&RIVAL_CHECK, reader::duration);
         let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
         let sweep_rate = keys.take(&SWEEP_RATE, reader::number);
@@ -171,6 +195,8 @@ impl Xmpp {
             who_may_subscribe: who_may_subscribe?,
             ping_after: ping_after?,
             ping_timeout: ping_timeout?,
+            retry_after: retry_after?,
+            retry_most: retry_most?,
             rival_check: rival_check?,
             connect_timeout: connect_timeout?,
             sweep_rate: sweep_rate?,
