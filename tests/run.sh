@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that has to hold: format, lints, documentation, all tests, the tests on real servers, and the demo.
+# Everything that has to hold: format, lints, documentation, all tests, the tests on real servers, their faults, and the demo.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=deploy/packages.sh
@@ -41,6 +41,7 @@ step "tests" tests
 step "tests in the documentation" cargo test --quiet --doc
 # That it runs; what it measures then says nothing.
 step "benchmark of the link" cargo test --quiet --bench link -- --quick
+step "faults" ./tests/faults.sh
 step "demo" ./deploy/demo.sh --once
 
 printf '\n==> Passed\n'

@@ -133,6 +133,7 @@ mod tests {
             link: Link::Up,
             store_failure: None,
             queues: vec![queue("law", "chat", 1, on), queue("a-long-name", "unavailable", 0, Vec::new())],
+            tasks: 0,
             tally: TallyStatus { unknown_shows: 0, stale: 0, strangers: 0, dropped: std::collections::BTreeMap::new() },
         };
         insta::assert_snapshot!(table(&status), @r"

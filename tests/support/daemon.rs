@@ -61,7 +61,7 @@ impl Site {
 
 /// A daemon. Dropping it kills it.
 pub(crate) struct Daemon {
-    site: Site,
+    pub(crate) site: Site,
     /// What was printed before it was started again.
     earlier: String,
     pub(crate) process: Process,

@@ -17,8 +17,8 @@ pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Process {
     name: String,
-    child: Child,
-    lines: watch::Receiver<Vec<String>>,
+    pub(crate) child: Child,
+    pub(crate) lines: watch::Receiver<Vec<String>>,
 }
 
 /// A command that runs `program`, and is killed when the thread that starts it ends, whatever ends it.

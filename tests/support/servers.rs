@@ -49,7 +49,7 @@ pub(crate) struct Server<P> {
     home: TempDir,
     addresses: Addresses,
     people: Vec<String>,
-    process: Process,
+    pub(crate) process: Process,
     package: std::marker::PhantomData<P>,
 }
 

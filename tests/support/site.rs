@@ -22,11 +22,13 @@ pub(crate) struct Settings {
     pub(crate) sweep_quiet: &'static str,
     /// How soon clients are pinged, and how long they may take to answer; as by default where nothing is said.
     pub(crate) pings: Option<Pings>,
+    /// More lines for the section `[xmpp]`.
+    pub(crate) link: &'static str,
 }
 
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet, pings } = settings;
+    let Settings { server, https, sweep_quiet, pings, link } = settings;
     let pings = pings
         .as_ref()
         .map(|Pings { after, timeout }| format!("[presence]\nping_after = {after:?}\nping_timeout = {timeout:?}\n"));
@@ -41,6 +43,7 @@ domain = "queues.localhost"
 user_domain = "localhost"
 secret = "s3cr3t"
 sweep_quiet = "{sweep_quiet}"
+{link}
 
 [http]
 listen = "{https}"

@@ -110,7 +110,7 @@ impl<W: World> Stage<W> {
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
         let (server, https) = (world.component(), port.address());
-        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings };
+        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings, link: "" };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;

@@ -22,6 +22,8 @@ pub struct Status {
     pub queues: Vec<QueueStatus>,
     /// Things that should not happen.
     pub tally: TallyStatus,
+    /// How many tasks the daemon has at work. It is about the same whenever the same goes on; one that grows is a leak.
+    pub tasks: usize,
 }
 
 /// How the link to the XMPP server is.
@@ -124,7 +126,9 @@ pub struct TallyStatus {
 pub fn status(handle: &Handle) -> Status {
     let store_failure =
         handle.failure().or_else(|| handle.shortage()).map(|failure| crate::telemetry::chain(&*failure));
+    let tasks = tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks());
     handle.read(|desk| Status {
+        tasks,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         link: match desk.link() {
             LinkPhase::Down => Link::Down { why: desk.link_trouble().map(str::to_owned) },
