@@ -44,6 +44,8 @@ fn policy(settings: &Settings) -> Policy {
         who_may_follow: settings.xmpp.who_may_subscribe,
         sweep_rate: settings.xmpp.sweep_rate,
         sweep_quiet: settings.xmpp.sweep_quiet,
+        onboarding: settings.onboarding.method,
+        roster_group: settings.onboarding.roster_group.as_deref().map(Into::into),
         ask_again: settings.xmpp.ask_again,
         ping_after: Some(settings.presence.ping_after).filter(|length| !length.is_zero()),
         ping_timeout: settings.presence.ping_timeout,

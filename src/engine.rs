@@ -19,7 +19,10 @@ use tracing::{debug, error, info, warn};
 
 use self::follows::{Follower, Follows};
 use crate::{
-    domain::{BareJid, Change, Claims, Desk, Edit, Effect, Event, Input, LinkPhase, Name, Outcome, Published, Refusal},
+    domain::{
+        BareJid, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
+        Refusal, RosterWrite,
+    },
     store::{Committer, StoreError},
 };
 
@@ -160,6 +163,8 @@ pub struct Engine {
     warn_due: Instant,
     batch: Option<Batch>,
     outbox: Option<mpsc::Sender<Effect>>,
+    /// Who writes rosters, where that is not the link.
+    clerk: Option<mpsc::Sender<RosterWrite>>,
     /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
@@ -200,10 +205,19 @@ impl Engine {
             warn_due: now(),
             batch: None,
             outbox: None,
+            clerk: None,
             closing: None,
             progress_due: now(),
         };
         (engine, handle, fact_sender)
+    }
+
+    /// The same, with somebody else than the link who writes rosters, and has room for [`crate::domain::WRITES_MOST`] of
+    /// them: no more are ever under way. What becomes of each is told as [`Input::Written`].
+    #[must_use]
+    pub fn with_clerk(mut self, clerk: mpsc::Sender<RosterWrite>) -> Self {
+        self.clerk = Some(clerk);
+        self
     }
 
     /// Works until `stop`, and then until what it was asked before is on disk and answered.
@@ -211,6 +225,7 @@ impl Engine {
         loop {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
+            self.take_listed();
             while self.batch.is_none() && (self.follows.is_due(now()) || !self.waiting.is_empty()) {
                 self.start_batch();
             }
@@ -281,6 +296,17 @@ impl Engine {
             return;
         }
         self.follows.put(who, follow);
+    }
+
+    /// Who has a queue in their roster by now becomes its follower, as if they had asked for it. Nothing else is written
+    /// meanwhile, so that they staff the queue still when this is planned.
+    fn take_listed(&mut self) {
+        if self.batch.is_none() {
+            let listed = self.with(|desk| std::iter::from_fn(|| desk.next_listed()).collect::<Vec<_>>());
+            for who in listed {
+                self.follows.put(who, true);
+            }
+        }
     }
 
     fn warn_of_lost(&mut self) {
@@ -419,8 +445,12 @@ impl Engine {
                 let effects = self.with(|desk| desk.outgoing(room, now()));
                 let sent = effects.len();
                 for effect in effects {
-                    // A link that has gone says so by itself.
-                    let _ = outbox.try_send(effect);
+                    match (effect, &self.clerk) {
+                        // No more of these are under way than there is room for.
+                        (Effect::Roster(write), Some(clerk)) => drop(clerk.try_send(write)),
+                        // A link that has gone says so by itself.
+                        (effect, _) => drop(outbox.try_send(effect)),
+                    }
                 }
                 if sent < room {
                     break;
@@ -455,6 +485,7 @@ impl Engine {
                     info!(queue = %name, %from, to = %show, "queue show changed");
                 }
                 Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
+                Event::Granted(grants) => say_granted(*grants),
                 Event::Swept { asked, heard, in_time } => {
                     info!(asked, heard, "swept {asked}/{asked}");
                     if !in_time {
@@ -467,6 +498,22 @@ impl Engine {
             // Nobody may be listening.
             let _ = self.events.send(event);
         }
+    }
+}
+
+/// What the server lets us do, and what to do about it where that is not enough.
+fn say_granted(Grants { roster, presence }: Grants) {
+    const WHAT_TO_ADD: &str = "in Prosody's configuration, enable mod_privilege on the users' VirtualHost, with \
+        privileged_entities = { [\"<the component's domain>\"] = { roster = \"both\", presence = \"managed_entity\" } }, \
+        and restart Prosody";
+    if roster {
+        info!(roster, presence, "the server lets us onboard people");
+    } else {
+        warn!(
+            roster,
+            presence,
+            "the server does not let us write rosters, so everybody is asked and has to say yes in their client: {WHAT_TO_ADD}"
+        );
     }
 }
 

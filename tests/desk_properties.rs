@@ -387,7 +387,7 @@ impl Model {
                 Effect::Deny { from, to } => {
                     self.approved.remove(&(from, to));
                 }
-                Effect::Mark => {}
+                Effect::Mark | Effect::Roster(_) => {}
             }
         }
         for answer in answers {

@@ -310,7 +310,7 @@ async fn a_link_that_takes_nothing_does_not_stop_the_intake() {
                 Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
                 Effect::Tell { published, .. } => told.push(published.show),
                 Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
-                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } | Effect::Roster(_) => {}
             }
             if told.last() == Some(&Show::Dnd) {
                 break told;
@@ -335,7 +335,7 @@ async fn closing_tells_everybody_and_then_returns() {
                 Effect::Mark => world.fact(Fact::Input(Input::SweepAnswered)).await,
                 Effect::Tell { published, .. } => break published.show,
                 Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } => {}
-                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } => {}
+                Effect::Approve { .. } | Effect::Deny { .. } | Effect::Ping { .. } | Effect::Roster(_) => {}
             }
         }
     };

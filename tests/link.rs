@@ -2,6 +2,8 @@
 
 #[path = "link/commands.rs"]
 mod commands;
+#[path = "link/onboarding.rs"]
+mod onboarding;
 mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};

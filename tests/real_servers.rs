@@ -61,6 +61,26 @@ mod on_prosody {
     crate::catalogue::play_all!(Real<Prosody>, is_installed::<Prosody>());
 }
 
+mod on_prosody_without_a_click {
+    use crate::{is_installed, prosody::Privileged, real::Real};
+
+    crate::catalogue::play_all!(
+        Real<Privileged>, is_installed::<Privileged>();
+        crash
+        freeze
+        late_follower
+        negative_priority
+        one_operators_day
+        queue_deleted
+        resources
+        restart
+        revoked
+        server_restart
+        suspension
+        two_operators
+    );
+}
+
 mod on_ejabberd {
     use crate::{ejabberd::Ejabberd, is_installed, real::Real};
 

@@ -7,6 +7,7 @@ mod admin;
 mod availability;
 mod http;
 mod log;
+mod onboarding;
 mod presence;
 mod reader;
 mod secret;
@@ -21,6 +22,7 @@ pub use admin::Admin;
 pub use availability::Availability;
 pub use http::Http;
 pub use log::{Format, Log};
+pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;
 use reader::Reader;
 pub use reader::{Given, Key};
@@ -36,6 +38,8 @@ pub const DEFAULT_PATH: &str = "/etc/rosterd/rosterd.toml";
 pub struct Settings {
     /// `[xmpp]`.
     pub xmpp: Xmpp,
+    /// `[xmpp.onboarding]`.
+    pub onboarding: Onboarding,
     /// `[http]`.
     pub http: Http,
     /// `[store]`.
@@ -87,7 +91,7 @@ impl std::error::Error for Problems {}
 
 /// Every key there is, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [xmpp::KEYS, http::KEYS, store::KEYS, admin::KEYS, presence::KEYS, availability::KEYS, log::KEYS]
+    [xmpp::KEYS, onboarding::KEYS, http::KEYS, store::KEYS, admin::KEYS, presence::KEYS, availability::KEYS, log::KEYS]
         .into_iter()
         .flatten()
 }
@@ -137,6 +141,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
     let all = ::config::Config::builder().add_source(file).add_source(environment).build().map_err(whole)?;
     let mut reader = Reader::new(all.collect().map_err(whole)?);
     let xmpp = Xmpp::read(&mut reader);
+    let onboarding = Onboarding::read(&mut reader);
     let http = Http::read(&mut reader);
     let store = Store::read(&mut reader);
     let admin = Admin::read(&mut reader);
@@ -147,6 +152,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
     let all = || {
         Some(Settings {
             xmpp: xmpp?,
+            onboarding: onboarding?,
             http: http?,
             store: store?,
             admin: admin?,
@@ -171,7 +177,7 @@ pub fn example() -> String {
     );
     let mut section = "";
     for key in keys() {
-        let (its_section, name) = key.path.split_once('.').unwrap_or_default();
+        let (its_section, name) = key.path.rsplit_once('.').unwrap_or_default();
         if its_section != section {
             section = its_section;
             text += &format!("\n[{section}]\n");
@@ -223,8 +229,11 @@ mod tests {
             Some(rest) if rest.split_once(" = ").is_some_and(|(key, _)| is_key(key)) => rest.to_owned(),
             _ => line.to_owned(),
         };
-        let is_optional =
-            |line: &String| ["secret_file", "tls_cert", "tls_key"].iter().any(|key| line.starts_with(key));
+        let is_optional = |line: &String| {
+            ["secret_file", "tls_cert", "tls_key", "api_url", "api_user", "api_password", "api_token"]
+                .iter()
+                .any(|key| line.starts_with(key))
+        };
         let lines: Vec<_> = text.lines().map(uncomment).filter(|line| !is_optional(line)).collect();
         let uncommented = lines.join("\n");
         insta::assert_snapshot!(problems(&text), @r#"

@@ -45,14 +45,25 @@ impl Reader {
                     let what = "there is no such section".to_owned();
                     reader.problems.push(Problem { key: format!("[{section}]"), origin, what });
                 }
-                let keys = keys.into_iter().map(|(key, value)| (format!("{section}.{key}"), value));
-                reader.set.extend(keys);
+                reader.set_all(&section, keys);
             } else {
                 let what = "is no section: keys stand under a [section]".to_owned();
                 reader.problems.push(Problem { key: section, origin, what });
             }
         }
         reader
+    }
+
+    /// Takes in a section, and the sections within it.
+    fn set_all(&mut self, section: &str, keys: Map<String, Value>) {
+        for (key, value) in keys {
+            let path = format!("{section}.{key}");
+            if let ValueKind::Table(keys) = value.kind {
+                self.set_all(&path, keys);
+            } else {
+                self.set.insert(path, value);
+            }
+        }
     }
 
     /// The key's value, or its default, as `parse` understands it; `None` when it is not set and has no default, and when

@@ -1,10 +1,11 @@
 //! `[xmpp]`: the link to the server.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use super::{
     Secret,
     reader::{self, Given, Key, Reader},
+    secret,
 };
 use crate::domain::{Name, WhoMayFollow};
 
@@ -224,30 +225,8 @@ fn domain(value: ::config::Value) -> Result<String, String> {
 }
 
 fn read_secret(keys: &mut Reader) -> Option<Secret> {
-    let both = keys.is_set(&SECRET) && keys.is_set(&SECRET_FILE);
-    let neither = !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE);
-    // What was set must not be shown.
-    let wanted = |_| "has to be a text in quotes that is not empty".to_owned();
-    let secret = keys.take(&SECRET, |value| match reader::text(value).map_err(wanted)? {
-        example if example == "change me" => Err("is still the one of the example".to_owned()),
-        secret => Ok(Secret::new(secret)),
-    });
-    let from_file = keys.take(&SECRET_FILE, |value| reader::path(value).and_then(|path| read_secret_file(&path)));
-    if both {
-        keys.problem(&SECRET, "is set together with xmpp.secret_file: set only one of them");
-    }
-    if neither {
+    if !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE) {
         keys.problem(&SECRET, "has to be set, or secret_file: the secret that the XMPP server knows the component by");
     }
-    secret.or(from_file)
-}
-
-fn read_secret_file(path: &PathBuf) -> Result<Secret, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("could not read the component secret from {}: {error}", path.display()))?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    match secret {
-        "" => Err(format!("{} is empty, where the component secret is wanted", path.display())),
-        _ => Ok(Secret::new(secret.to_owned())),
-    }
+    secret::read(keys, &SECRET, &SECRET_FILE, "component secret")
 }

@@ -1,8 +1,8 @@
 //! What is on disk becomes what holds: each write of a change, one by one. Restoring a desk goes the same way.
 
 use super::{
-    Account, AccountId, BareJid, Desk, Event, Key, Operator, Queue, QueueId, Record, Show, Subscriber, User, UserId,
-    Write,
+    Account, AccountId, BareJid, Desk, Event, Key, Name, Operator, Queue, QueueId, Record, Show, Subscriber, User,
+    UserId, Write,
     desk::{AccountState, Person, QueueState, Staffs, Standing},
     presence::Presence,
 };
@@ -97,8 +97,10 @@ impl Desk {
         };
         let moved = person.jid != user.jid;
         let assigned = person.is_assigned();
-        if moved && assigned {
-            self.outbox.leave(person.jid.clone());
+        let left = (moved && assigned).then(|| person.jid.clone());
+        if let Some(left) = left {
+            self.list_all(id, Desk::unlist_queue);
+            self.outbox.leave(left);
         }
         self.unindex_user(id);
         if let Some(person) = self.people.get_mut(&id) {
@@ -111,6 +113,16 @@ impl Desk {
         if moved && assigned {
             self.observe(id, Presence::forget, events);
             self.ask(id);
+            self.list_all(id, Desk::list_queue);
+        }
+    }
+
+    fn list_all(&mut self, id: UserId, list: fn(&mut Self, &BareJid, Name)) {
+        let Some(person) = self.people.get(&id) else { return };
+        let jid = person.jid.clone();
+        let names = person.staffs.iter().filter_map(|it| self.queues.get(&it.queue)).map(|it| it.queue.name.clone());
+        for name in names.collect::<Vec<_>>() {
+            list(self, &jid, name);
         }
     }
 
@@ -131,6 +143,9 @@ impl Desk {
         if let Some(state) = self.queues.get(&id) {
             let old = state.queue.name.clone();
             self.unindex_name(&old, id.get());
+            if old != queue.name {
+                self.rename(id, &old, &queue.name);
+            }
             if let Some(state) = self.queues.get_mut(&id) {
                 state.queue = queue;
             }
@@ -141,6 +156,16 @@ impl Desk {
             self.queues.insert(id, QueueState::new(queue));
         }
         self.index_name(id.get());
+    }
+
+    /// With its name a queue's JID changes, which stands in its operators' rosters.
+    fn rename(&mut self, id: QueueId, old: &Name, new: &Name) {
+        let operators = self.queues.get(&id).into_iter().flat_map(|state| &state.operators);
+        let jids: Vec<_> = operators.filter_map(|user| self.people.get(user)).map(|it| it.jid.clone()).collect();
+        for jid in jids {
+            self.unlist_queue(&jid, old.clone());
+            self.list_queue(&jid, new.clone());
+        }
     }
 
     fn delete_queue(&mut self, id: QueueId) {
@@ -176,8 +201,12 @@ impl Desk {
             state.counts.add(person.show);
         }
         state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        let (jid, name) = (person.jid.clone(), state.queue.name.clone());
         if first {
             self.ask(user);
+        }
+        if before.is_none() {
+            self.list_queue(&jid, name);
         }
     }
 
@@ -191,12 +220,14 @@ impl Desk {
             state.counts.remove(person.show);
         }
         state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        let (jid, name) = (person.jid.clone(), state.queue.name.clone());
         if !person.is_assigned() {
             person.presence.forget();
             person.show = Show::Unavailable;
             (person.asked, person.standing) = (0, Standing::Unknown);
-            self.outbox.leave(person.jid.clone());
+            self.outbox.leave(jid.clone());
         }
+        self.unlist_queue(&jid, name);
     }
 
     fn put_subscriber(&mut self, subscriber: Subscriber) {

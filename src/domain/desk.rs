@@ -6,13 +6,14 @@ use std::{
 };
 
 use super::{
-    Account, AccountId, BareJid, Cause, Event, Input, LinkPhase, Merge, Name, Precedence, Published, Queue, QueueId,
-    Session, Show, Tally, TokenHash, User, UserId,
+    Account, AccountId, BareJid, Cause, Event, Input, LinkPhase, Merge, Name, Onboarding, Precedence, Published, Queue,
+    QueueId, Seen, Session, Show, Tally, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
     lease::{Leases, Tick},
     outgoing::{Outbox, Told},
     presence::Presence,
+    roster::Rosters,
     sweep::Sweep,
 };
 
@@ -35,6 +36,10 @@ pub struct Policy {
     pub sweep_rate: u32,
     /// How long late answers are waited for after the server has worked off the last probe.
     pub sweep_quiet: Duration,
+    /// How users are brought to let us see their presence.
+    pub onboarding: Onboarding,
+    /// The group of an operator's contacts that the queues which they staff are put into; `None`: they are not.
+    pub roster_group: Option<Box<str>>,
     /// How long until somebody who has not approved our subscription is asked again.
     pub ask_again: Duration,
     /// How long a resource may be silent before it is pinged; `None`: none ever is.
@@ -58,6 +63,8 @@ impl Policy {
             who_may_follow: WhoMayFollow::default(),
             sweep_rate: 1_500,
             sweep_quiet: Duration::from_secs(1),
+            onboarding: Onboarding::default(),
+            roster_group: None,
             ask_again: Duration::from_hours(24),
             ping_after: Some(Duration::from_mins(2)),
             ping_timeout: Duration::from_secs(20),
@@ -110,6 +117,7 @@ pub struct Desk {
     pub(super) sweep: Sweep,
     pub(super) outbox: Outbox,
     pub(super) leases: Leases,
+    pub(super) rosters: Rosters,
     pub(super) tally: Tally,
     /// Why there is no link, in words.
     pub(super) link_trouble: Option<String>,
@@ -266,6 +274,7 @@ impl Desk {
             index: Index::default(),
             outbox: Outbox::default(),
             leases: Leases::default(),
+            rosters: Rosters::default(),
             tally: Tally::default(),
             link_trouble: None,
             began: now,
@@ -306,13 +315,10 @@ impl Desk {
                     self.refused(id, &mut events);
                 }
             }
-            Input::Approved { user } => {
-                // ejabberd sends no presence along when the subscription was there before.
-                if let Some(id) = self.staffing(&user) {
-                    self.stands(id, Standing::Approved);
-                    self.outbox.probe(id);
-                }
-            }
+            Input::Relayed { user, resource, seen } => self.relayed(&user, &resource, seen, now, &mut events),
+            Input::Granted(grants) => self.granted(grants),
+            Input::Written { user, contact, result } => self.written((user, contact), result, now),
+            Input::Approved { user } => self.approved(&user),
             Input::Alive { user, resource } => {
                 if let Some(id) = self.staffing(&user) {
                     self.alive(id, &resource, now, &mut events);
@@ -328,11 +334,34 @@ impl Desk {
                 self.deny(watcher, from);
             }
             Input::Probed { queue, from } => self.probed(queue, from),
-            Input::SweepAnswered => self.sweep.answered(now + self.policy.sweep_quiet),
+            Input::SweepAnswered => self.mark_answered(now, &mut events),
             Input::Dropped { reason } => *self.tally.dropped.entry(reason).or_default() += 1,
             Input::Closing => self.close(),
         }
         events
+    }
+
+    /// ejabberd sends no presence along when the subscription was there before, nor does who writes a roster.
+    pub(super) fn approved(&mut self, user: &BareJid) {
+        if let Some(id) = self.staffing(user) {
+            self.stands(id, Standing::Approved);
+            self.outbox.probe(id);
+        }
+    }
+
+    /// What the server says of one of its users. It says so of everybody, so of others nothing is to be told; and who has
+    /// told us that we may not see them is not seen this way either.
+    fn relayed(&mut self, user: &BareJid, name: &str, seen: Option<Seen>, now: Instant, events: &mut Vec<Event>) {
+        let id = self.staffing(user).filter(|id| self.people[id].standing != Standing::Refused);
+        let Some(id) = id.filter(|_| self.is_relayed(user)) else { return };
+        self.tally.unknown_shows += u64::from(seen.as_ref().is_some_and(|seen| !seen.known_show));
+        let tick = Tick::at(self.began, now);
+        let change = |presence: &mut Presence| match seen {
+            Some(seen) => presence.see(name, seen, tick),
+            None => presence.lose(Some(name)),
+        };
+        self.observe(id, change, events);
+        self.lease(id);
     }
 
     pub(super) fn stands(&mut self, id: UserId, standing: Standing) {
@@ -359,7 +388,7 @@ impl Desk {
     }
 
     /// The user with this JID, if they are assigned to anything: nobody else's presence counts.
-    fn staffing(&self, jid: &BareJid) -> Option<UserId> {
+    pub(super) fn staffing(&self, jid: &BareJid) -> Option<UserId> {
         self.user_at(jid).filter(|id| self.people[id].is_assigned())
     }
 

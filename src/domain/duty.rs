@@ -55,7 +55,9 @@ impl Desk {
     pub(super) fn plan_unassignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
         self.own_operator(account, queue, user)?;
         let change = vec![Write::Delete(Key::Operator(queue, user))];
-        Ok(Self::assignment_plan(account, queue, user, change))
+        let mut plan = Self::assignment_plan(account, queue, user, change);
+        self.end_following(queue, &self.people[&user].jid, &mut plan);
+        Ok(plan)
     }
 
     /// All or nothing. Who may is decided here, so that nobody does what they might do only a moment ago.

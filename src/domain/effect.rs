@@ -1,6 +1,6 @@
 //! What is to be done, and what has happened: the closed lists.
 
-use super::{BareJid, Name, Published, QueueId, Show, UserId};
+use super::{BareJid, Grants, Name, Published, QueueId, RosterWrite, Show, UserId};
 
 /// A stanza to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum Effect {
         /// Whose.
         user: BareJid,
     },
+    /// Write an entry into a user's roster: through the server (XEP-0356), or through whoever else may.
+    Roster(RosterWrite),
     /// Ping the server: its answer comes after the answers to all probes before it.
     Mark,
     /// Tell somebody that they may follow a queue: `subscribed`.
@@ -77,6 +79,8 @@ pub enum Event {
         /// Their show now.
         to: Show,
     },
+    /// What the users' server lets us do on this link, where people are onboarded that way: it has had its time to say so.
+    Granted(Grants),
     /// The sweep is over: everybody has been heard, or was given time to answer.
     Swept {
         /// How many users were asked.

@@ -1,6 +1,6 @@
 //! Facts that come in from the XMPP link: the closed list.
 
-use super::{BareJid, Name, Show};
+use super::{BareJid, Grants, Name, Show, WriteFailure};
 
 /// What an available presence said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,27 @@ pub enum Input {
         user: BareJid,
         /// Which; `None` for all.
         resource: Option<Box<str>>,
+    },
+    /// The users' server says what a resource of one of its users is, as it does of all of them where we have that privilege
+    /// (XEP-0356 section 7).
+    Relayed {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+        /// What it said; `None` when it is gone.
+        seen: Option<Seen>,
+    },
+    /// The users' server says what it lets us do: all of it. Nobody else has a say in this.
+    Granted(Grants),
+    /// An entry was written into a roster, or could not be.
+    Written {
+        /// Whose roster.
+        user: BareJid,
+        /// The localpart of our JID.
+        contact: Name,
+        /// What became of it.
+        result: Result<(), WriteFailure>,
     },
     /// A user's server says that we may see their presence: `subscribed`.
     Approved {

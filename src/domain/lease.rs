@@ -304,6 +304,7 @@ mod tests {
                         Effect::Probe { .. } => self.probes += 1,
                         Effect::Ask { .. }
                         | Effect::Leave { .. }
+                        | Effect::Roster(_)
                         | Effect::Mark
                         | Effect::Approve { .. }
                         | Effect::Deny { .. }

@@ -137,10 +137,12 @@ impl Outbox {
         !(self.leaves.is_empty() && self.asks.is_empty() && self.probes.is_empty() && self.shoos.is_empty())
     }
 
-    pub(super) fn next_leave(&mut self, now: Instant) -> Option<BareJid> {
-        let user = self.leaves.pop_first()?;
-        self.remember(Once::Leave(user.clone()), now);
-        Some(user)
+    pub(super) fn next_leave(&mut self) -> Option<BareJid> {
+        self.leaves.pop_first()
+    }
+
+    pub(super) fn left(&mut self, user: BareJid, now: Instant) {
+        self.remember(Once::Leave(user), now);
     }
 
     pub(super) fn next_shoo(&mut self) -> Option<BareJid> {

@@ -276,7 +276,8 @@ impl Desk {
 
     fn plan_user_update(&self, account: AccountId, id: UserId, fields: UserFields) -> Result<Plan, Refusal> {
         let mut user = self.own_user(account, id)?;
-        let mut claims = Claims::of([Claim::Account(account)], [Claim::User(id)]);
+        let claims = Claims::of([Claim::Account(account)], [Claim::User(id)]);
+        let mut plan = Plan { change: Change::new(), claims, outcome: Outcome::User(id) };
         let jid_follows_name = user.jid == BareJid::of(&user.name, &self.policy.user_domain);
         let mut jid = fields.jid;
         if let Some(name) = fields.name.filter(|name| *name != user.name) {
@@ -284,27 +285,45 @@ impl Desk {
             if jid_follows_name && jid.is_none() {
                 jid = Some(BareJid::of(&name, &self.policy.user_domain));
             }
-            claims.0.insert(Claim::Name(name.clone()), true);
-            claims.0.insert(Claim::Name(user.name), true);
+            plan.claims.0.insert(Claim::Name(name.clone()), true);
+            plan.claims.0.insert(Claim::Name(user.name), true);
             user.name = name;
         }
         if let Some(jid) = jid.filter(|jid| *jid != user.jid) {
             self.free_jid(&jid)?;
-            claims.0.insert(Claim::Jid(jid.clone()), true);
-            claims.0.insert(Claim::Jid(user.jid), true);
+            for staffs in &self.people[&id].staffs {
+                self.end_following(staffs.queue, &user.jid, &mut plan);
+            }
+            plan.claims.0.insert(Claim::Jid(jid.clone()), true);
+            plan.claims.0.insert(Claim::Jid(user.jid), true);
             user.jid = jid;
         }
         user.email = fields.email.unwrap_or(user.email);
-        Ok(Plan { change: vec![Write::Put(Record::User(user))], claims, outcome: Outcome::User(id) })
+        plan.change.push(Write::Put(Record::User(user)));
+        Ok(plan)
+    }
+
+    /// A user who staffs a queue no longer follows it no longer either, where operators are made followers.
+    pub(super) fn end_following(&self, queue: QueueId, jid: &BareJid, plan: &mut Plan) {
+        if self.is_listing(jid) {
+            plan.claims.0.insert(Claim::Subscriber(queue, jid.clone()), true);
+            if self.queues[&queue].subscribers.contains_key(jid) {
+                plan.change.push(Write::Delete(Key::Subscriber(queue, jid.clone())));
+            }
+        }
     }
 
     fn plan_user_removal(&self, account: AccountId, id: UserId) -> Result<Plan, Refusal> {
         let user = self.own_user(account, id)?;
-        let queues = self.people[&id].staffs.iter();
-        let mut change: Change = queues.map(|staffs| Write::Delete(Key::Operator(staffs.queue, id))).collect();
-        change.push(Write::Delete(Key::User(id)));
-        let exclusive = [Claim::User(id), Claim::Name(user.name), Claim::Jid(user.jid)];
-        Ok(Plan { change, claims: Claims::of([Claim::Account(account)], exclusive), outcome: Outcome::Done })
+        let exclusive = [Claim::User(id), Claim::Name(user.name), Claim::Jid(user.jid.clone())];
+        let claims = Claims::of([Claim::Account(account)], exclusive);
+        let mut plan = Plan { change: Change::new(), claims, outcome: Outcome::Done };
+        for staffs in &self.people[&id].staffs {
+            plan.change.push(Write::Delete(Key::Operator(staffs.queue, id)));
+            self.end_following(staffs.queue, &user.jid, &mut plan);
+        }
+        plan.change.push(Write::Delete(Key::User(id)));
+        Ok(plan)
     }
 
     fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    BareJid, Desk, Effect, Event, UserId,
+    BareJid, Desk, Effect, Event, Onboarding, UserId,
     desk::{Person, Standing},
 };
 
@@ -27,6 +27,11 @@ pub enum LinkPhase {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Down,
+    /// A ping is out, before whose answer the server says what it lets us do.
+    Learning {
+        /// `None`: it is to be sent yet.
+        until: Option<Instant>,
+    },
     /// Probes go out, in the order of ids.
     Probing {
         after: Option<UserId>,
@@ -80,8 +85,14 @@ const MARK_MOST: Duration = Duration::from_secs(30);
 const ASK_AGAIN_LEAST: Duration = Duration::from_mins(1);
 
 /// What is paced, each in its turn.
-const KINDS: [fn(&mut Desk, Instant) -> Option<Effect>; 5] =
-    [Desk::next_of_sweep, Desk::next_leaving, Desk::next_asking, Desk::next_probing, Desk::next_ping];
+const KINDS: [fn(&mut Desk, Instant) -> Option<Effect>; 6] = [
+    Desk::next_of_sweep,
+    Desk::next_leaving,
+    Desk::next_asking,
+    Desk::next_writing,
+    Desk::next_probing,
+    Desk::next_ping,
+];
 
 impl Pace {
     fn new(rate: u32, now: Instant) -> Self {
@@ -109,21 +120,22 @@ impl Sweep {
     pub(super) fn phase(&self) -> LinkPhase {
         match self.stage {
             Stage::Down => LinkPhase::Down,
-            Stage::Probing { .. } | Stage::Marked { .. } | Stage::Quiet { .. } => {
+            Stage::Learning { .. } | Stage::Probing { .. } | Stage::Marked { .. } | Stage::Quiet { .. } => {
                 LinkPhase::Sweeping { done: self.done, total: self.total }
             }
             Stage::Asking { .. } | Stage::Idle { .. } => LinkPhase::Up,
         }
     }
 
-    pub(super) fn answered(&mut self, quiet_until: Instant) {
-        if let Stage::Marked { .. } = self.stage {
-            self.stage = Stage::Quiet { until: quiet_until };
+    /// Goes over all users again, where that was done on this link before.
+    pub(super) fn ask_all(&mut self) {
+        if let Stage::Asking { .. } | Stage::Idle { .. } = self.stage {
+            self.stage = Stage::Asking { after: None };
         }
     }
 
-    fn has_paced_work(&self) -> bool {
-        matches!(self.stage, Stage::Probing { .. } | Stage::Asking { .. })
+    pub(super) fn is_learning(&self) -> bool {
+        matches!(self.stage, Stage::Learning { .. })
     }
 }
 
@@ -135,8 +147,17 @@ impl Desk {
     }
 
     fn is_pace_work(&self) -> bool {
-        let is_other = !self.sweep.on_trial && (self.outbox.has_paced_work() || self.leases.has_due());
-        (self.sweep.has_paced_work() || is_other) && !self.outbox.closing
+        let is_other = || self.outbox.has_paced_work() || self.rosters.has_work() || self.leases.has_due();
+        let waits = match self.sweep.stage {
+            // Whom to ask, and how, depends on what the server lets us do.
+            Stage::Learning { until } => until.is_none(),
+            Stage::Probing { .. } => true,
+            Stage::Asking { .. } if !self.rosters.is_full() => true,
+            Stage::Down | Stage::Asking { .. } | Stage::Marked { .. } | Stage::Quiet { .. } | Stage::Idle { .. } => {
+                !self.sweep.on_trial && is_other()
+            }
+        };
+        waits && !self.outbox.closing
     }
 
     /// Why there is no link, where there was a try to make one.
@@ -151,16 +172,24 @@ impl Desk {
         let stage = match self.sweep.stage {
             Stage::Quiet { until } | Stage::Marked { until } => Some(until).filter(|_| !self.sweep.on_trial),
             Stage::Idle { until } => Some(until),
+            Stage::Learning { until } => until,
             Stage::Down | Stage::Probing { .. } | Stage::Asking { .. } => None,
         };
+        let writes = self.rosters.next_deadline().filter(|_| self.link() != LinkPhase::Down);
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
-        [stage, paced, self.next_lease()].into_iter().flatten().min()
+        [stage, paced, writes, self.next_lease()].into_iter().flatten().min()
     }
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         self.tick_leases(now, &mut events);
+        self.tick_rosters(now);
+        if let Stage::Learning { until: Some(until) } = self.sweep.stage
+            && until <= now
+        {
+            self.begin_probing(&mut events);
+        }
         if let Stage::Idle { until } = self.sweep.stage
             && until <= now
         {
@@ -184,10 +213,36 @@ impl Desk {
         self.sweep.on_trial = on_trial;
         self.link_trouble = None;
         self.sweep.link += 1;
-        self.sweep.stage = Stage::Probing { after: None };
-        self.sweep.done = 0;
-        self.sweep.total = self.people.values().filter(|person| person.is_assigned()).count();
         self.sweep.pace.since = now;
+        (self.sweep.done, self.sweep.total) = (0, 0);
+        if self.policy.onboarding == Onboarding::Privilege {
+            self.sweep.stage = Stage::Learning { until: None };
+        } else {
+            self.begin_probing(events);
+        }
+    }
+
+    /// Asks everybody of whom the server does not tell by itself. What it does tell came before the answer to our ping.
+    fn begin_probing(&mut self, events: &mut Vec<Event>) {
+        self.sweep.stage = Stage::Probing { after: None };
+        let asked = |person: &Person| person.is_assigned() && !self.is_managed(&person.jid);
+        self.sweep.total = self.people.values().filter(|person| asked(person)).count();
+        if self.policy.onboarding == Onboarding::Privilege {
+            events.push(Event::Granted(self.rosters.grants()));
+        }
+    }
+
+    pub(super) fn mark_answered(&mut self, now: Instant, events: &mut Vec<Event>) {
+        match self.sweep.stage {
+            Stage::Learning { until: Some(_) } => self.begin_probing(events),
+            Stage::Marked { .. } => self.sweep.stage = Stage::Quiet { until: now + self.policy.sweep_quiet },
+            Stage::Down
+            | Stage::Learning { until: None }
+            | Stage::Probing { .. }
+            | Stage::Quiet { .. }
+            | Stage::Asking { .. }
+            | Stage::Idle { .. } => {}
+        }
     }
 
     pub(super) fn link_down(&mut self, now: Instant, events: &mut Vec<Event>) {
@@ -197,6 +252,7 @@ impl Desk {
         self.sweep.stage = Stage::Down;
         self.sweep.on_trial = false;
         self.outbox.link_down();
+        self.rosters.link_down();
         self.say_again(now);
         self.forget_all(events);
     }
@@ -218,7 +274,8 @@ impl Desk {
             return None;
         }
         self.sweep.turn = (self.sweep.turn + 1) % KINDS.len();
-        let effect = if self.sweep.on_trial { self.next_of_sweep(now) } else { self.next_of_any(now) }?;
+        let is_only_sweeping = self.sweep.on_trial || self.sweep.is_learning();
+        let effect = if is_only_sweeping { self.next_of_sweep(now) } else { self.next_of_any(now) }?;
         self.sweep.pace.spend(now);
         Some(effect)
     }
@@ -231,7 +288,14 @@ impl Desk {
     }
 
     fn next_leaving(&mut self, now: Instant) -> Option<Effect> {
-        self.outbox.next_leave(now).map(|user| Effect::Leave { user })
+        while let Some(user) = self.outbox.next_leave() {
+            if !self.writes(&user) {
+                self.outbox.left(user.clone(), now);
+                return Some(Effect::Leave { user });
+            }
+            self.unlist_watcher(user);
+        }
+        None
     }
 
     fn next_asking(&mut self, now: Instant) -> Option<Effect> {
@@ -240,22 +304,31 @@ impl Desk {
                 return Some(effect);
             }
         }
-        None
+        self.next_asked_plainly(now)
     }
 
     fn next_probing(&mut self, _now: Instant) -> Option<Effect> {
         while let Some(id) = self.outbox.next_probe() {
-            if let Some(person) = self.people.get(&id).filter(|person| person.is_assigned()) {
-                return Some(Effect::Probe { user: person.jid.clone() });
+            let Some(person) = self.people.get(&id).filter(|person| person.is_assigned()) else { continue };
+            let user = person.jid.clone();
+            // Who is seen through the server may not have us in their roster, and is to answer.
+            if person.standing == Standing::Unknown && self.is_managed(&user) {
+                self.list_watcher(user);
+                continue;
             }
+            return Some(Effect::Probe { user });
         }
         None
     }
 
     fn next_of_sweep(&mut self, now: Instant) -> Option<Effect> {
         match self.sweep.stage {
+            Stage::Learning { until: None } => {
+                self.sweep.stage = Stage::Learning { until: Some(now + MARK_MOST) };
+                Some(Effect::Mark)
+            }
             Stage::Probing { after } => {
-                let Some((id, user)) = self.next_assigned(after, |_| true) else {
+                let Some((id, user)) = self.next_assigned(after, |it| !self.is_managed(&it.jid)) else {
                     self.sweep.stage = Stage::Marked { until: now + MARK_MOST };
                     return Some(Effect::Mark);
                 };
@@ -264,19 +337,44 @@ impl Desk {
                 self.sweep.total = self.sweep.total.max(self.sweep.done);
                 Some(Effect::Probe { user })
             }
-            Stage::Asking { after } => {
-                let before = self.asked_before(now);
-                let is_seen = |it: &Person| it.presence.heard && it.standing != Standing::Asked;
-                let silent = |it: &Person| !is_seen(it) && it.standing != Standing::Refused && it.asked <= before;
-                let Some((id, _)) = self.next_assigned(after, silent) else {
-                    self.sweep.stage = Stage::Idle { until: now + self.policy.ask_again.max(ASK_AGAIN_LEAST) };
-                    return None;
-                };
-                self.sweep.stage = Stage::Asking { after: Some(id) };
-                self.asking(id, now)
-            }
-            Stage::Down | Stage::Marked { .. } | Stage::Quiet { .. } | Stage::Idle { .. } => None,
+            Stage::Asking { after } => self.next_of_asking(after, now),
+            Stage::Learning { until: Some(_) }
+            | Stage::Down
+            | Stage::Marked { .. }
+            | Stage::Quiet { .. }
+            | Stage::Idle { .. } => None,
         }
+    }
+
+    fn next_of_asking(&mut self, mut after: Option<UserId>, now: Instant) -> Option<Effect> {
+        let before = self.asked_before(now);
+        while !self.rosters.is_full() {
+            let wanted = |it: &Person| self.is_to_be_asked(it, before) || self.lacks_queues(it);
+            let Some((id, _)) = self.next_assigned(after, wanted) else {
+                self.sweep.stage = Stage::Idle { until: now + self.policy.ask_again.max(ASK_AGAIN_LEAST) };
+                return None;
+            };
+            after = Some(id);
+            self.sweep.stage = Stage::Asking { after };
+            self.list_queues(id);
+            if self.people.get(&id).is_some_and(|it| self.is_to_be_asked(it, before))
+                && let Some(effect) = self.asking(id, now)
+            {
+                return Some(effect);
+            }
+        }
+        None
+    }
+
+    /// Whether somebody is silent because we may not see them, as far as we know, and the time has come to change that: who
+    /// was asked to say yes need not any more as soon as we can write it into their roster.
+    fn is_to_be_asked(&self, person: &Person, before: u32) -> bool {
+        let is_due = match person.standing {
+            Standing::Unknown | Standing::Approved => !person.presence.heard && person.asked <= before,
+            Standing::Asked => person.asked <= before || self.can_write(&person.jid),
+            Standing::Refused => false,
+        };
+        is_due && !self.is_managed(&person.jid)
     }
 
     fn next_assigned(&self, after: Option<UserId>, wanted: impl Fn(&Person) -> bool) -> Option<(UserId, BareJid)> {
@@ -297,7 +395,22 @@ impl Desk {
         self.seconds(now).saturating_sub(again)
     }
 
+    /// Has somebody let us see their presence: writes it into their roster, or asks them where that can not be done.
     fn asking(&mut self, id: UserId, now: Instant) -> Option<Effect> {
+        let asked = self.seconds(now);
+        let person = self.people.get(&id).filter(|person| person.is_assigned())?;
+        if !self.can_write(&person.jid) {
+            return self.ask_plainly(id, now);
+        }
+        let user = person.jid.clone();
+        if let Some(person) = self.people.get_mut(&id) {
+            person.asked = asked;
+        }
+        self.list_watcher(user);
+        None
+    }
+
+    pub(super) fn ask_plainly(&mut self, id: UserId, now: Instant) -> Option<Effect> {
         let asked = self.seconds(now);
         let person = self.people.get_mut(&id).filter(|person| person.is_assigned())?;
         person.asked = asked;

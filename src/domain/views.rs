@@ -233,6 +233,10 @@ impl Desk {
             (None, LinkPhase::Sweeping { .. }) if !person.presence.heard => reasons.push(Reason::Unknown),
             (None, LinkPhase::Up) if person.standing == Standing::Refused => reasons.push(Reason::Refused),
             (None, LinkPhase::Up) if person.standing == Standing::Asked => reasons.push(Reason::NotApproved),
+            // Of these the server tells who is there.
+            (None, LinkPhase::Up) if !person.presence.heard && self.is_managed(&person.jid) => {
+                reasons.push(Reason::Offline);
+            }
             (None, LinkPhase::Up) if !person.presence.heard => reasons.push(Reason::Silent),
             (None, _) if person.presence.resources().is_empty() => reasons.push(Reason::Offline),
             (None, _) => {}

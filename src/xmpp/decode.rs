@@ -12,7 +12,7 @@ use super::{
     parser::Parser,
     rival::is_echo,
 };
-use crate::domain::{BareJid, Input, Name, Seen, Show};
+use crate::domain::{BareJid, Grants, Input, Name, Seen, Show, WriteFailure};
 
 /// The most bytes of a status text that are kept.
 const STATUS_MOST: usize = 1_024;
@@ -63,16 +63,26 @@ pub(super) struct Answer {
     /// The id of the request.
     pub(super) id: String,
     from: Jid,
-    /// The error is one that servers give for a resource that is gone.
-    may_be_gone: bool,
+    /// The condition of the error, if it is one.
+    pub(super) error: Option<String>,
 }
 
 impl Answer {
     /// What it means when it comes from a resource that was pinged (XEP-0199 section 4.2, RFC 6121 section 8.5.3.2.3).
     pub(super) fn of_resource(&self) -> Option<Input> {
         let (user, resource) = (bare(&self.from)?, self.from.resource()?.as_str().into());
-        let doubted = self.may_be_gone;
+        // The error is one that servers give for a resource that is gone.
+        let doubted = self.error.as_deref().is_some_and(|condition| GONE.contains(&condition));
         Some(if doubted { Input::Doubted { user, resource } } else { Input::Alive { user, resource } })
+    }
+
+    /// What it means when it answers what was written into a user's roster, which is for their server to say and not for
+    /// any client of theirs: the bare JID (RFC 6121 section 8.5.1).
+    pub(super) fn of_roster(&self, ids: &str) -> Option<Input> {
+        let contact = Name::parse(self.id.strip_prefix(ids)?, Name::QUEUE_MOST).ok()?;
+        let user = bare(&self.from).filter(|_| self.from.resource().is_none())?;
+        let result = if self.error.is_some() { Err(WriteFailure::Refused) } else { Ok(()) };
+        Some(Input::Written { user, contact, result })
     }
 }
 
@@ -109,6 +119,8 @@ pub(super) fn glimpse(head: &[u8], parser: &mut Parser, ours: &Ours) -> Glimpse 
     let Some(from) = head.attr("from").and_then(|from| Jid::new(from).ok()) else { return Glimpse::default() };
     let input = match decode(&head, ours) {
         Meaning::Input(Input::Seen { user, resource, .. }) => Some(Input::Unread { user, resource }),
+        // Nobody can be asked whom we may not have in their roster, so that one does not count until it is heard again.
+        Meaning::Input(Input::Relayed { user, resource, .. }) => Some(Input::Relayed { user, resource, seen: None }),
         Meaning::Input(input @ (Input::Gone { .. } | Input::Approved { .. } | Input::Refused { .. })) => Some(input),
         // Whoever wants something of us may say so in a stanza that can be read.
         Meaning::Input(_)
@@ -168,8 +180,21 @@ fn presence(stanza: &Element, from: &Jid, to: &Jid, ours: &Ours) -> Meaning {
     match ours.target(to) {
         Target::Watcher => watched(stanza, user, from),
         Target::Queue(queue) => asked_of_queue(stanza, queue, user),
-        Target::Component | Target::Nothing => Meaning::Nothing,
+        Target::Component => relayed(stanza, user, from),
+        Target::Nothing => Meaning::Nothing,
     }
+}
+
+/// Presence for the component itself, which is what a server sends that tells us of all its users (XEP-0356 section 7). Of
+/// others it says nothing.
+fn relayed(stanza: &Element, user: BareJid, from: &Jid) -> Meaning {
+    let Some(resource) = from.resource().map(|resource| resource.as_str().into()) else { return Meaning::Nothing };
+    let seen = match stanza.attr("type") {
+        None => Some(seen(stanza)),
+        Some("unavailable") => None,
+        Some(_) => return Meaning::Nothing,
+    };
+    Meaning::Input(Input::Relayed { user, resource, seen })
 }
 
 /// Presence for the watcher (RFC 6121 sections 3 and 4).
@@ -238,6 +263,9 @@ fn message(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     if let Some(id) = stanza.attr("id").filter(|id| ours.is_ours(&from) && is_echo(id)) {
         return Meaning::Echo { id: id.to_owned(), is_error: stanza.attr("type") == Some("error") };
     }
+    if let Some(grants) = granted(stanza, &from, &to, ours) {
+        return Meaning::Input(Input::Granted(grants));
+    }
     let is_of_person = matches!(stanza.attr("type"), None | Some("chat" | "normal"));
     let has_text = stanza.children().any(|child| child.name() == "body" && is_of_stanza(child));
     if !(is_of_person && has_text) {
@@ -246,15 +274,35 @@ fn message(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     Meaning::Message { from, to, id: stanza.attr("id").map(ToOwned::to_owned) }
 }
 
+/// The namespace of XEP-0356.
+const PRIVILEGE: &str = "urn:xmpp:privilege:2";
+
+/// What the users' server lets us do (XEP-0356 section 4.2): said by the server itself, to the component itself. From
+/// anybody else this is a message like any other.
+fn granted(stanza: &Element, from: &Jid, to: &Jid, ours: &Ours) -> Option<Grants> {
+    let is_server = from.node().is_none() && from.resource().is_none() && from.domain().as_str() == &*ours.user_domain;
+    let is_answer = stanza.attr("type") == Some("error");
+    if !is_server || is_answer || ours.target(to) != Target::Component {
+        return None;
+    }
+    let said = stanza.get_child("privilege", PRIVILEGE)?;
+    let is_perm = |it: &&Element| it.is("perm", PRIVILEGE);
+    let has = |access: &str, kinds: [&str; 2]| {
+        let mut perms = said.children().filter(is_perm).filter(|it| it.attr("access") == Some(access));
+        perms.any(|it| it.attr("type").is_some_and(|kind| kinds.contains(&kind)))
+    };
+    Some(Grants { roster: has("roster", ["set", "both"]), presence: has("presence", ["managed_entity", "roster"]) })
+}
+
 fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     let Some(id) = stanza.attr("id").map(ToOwned::to_owned) else { return dropped(Some(&from), "iq-without-id") };
     let query = match stanza.attr("type") {
         Some("get") => stanza.children().next().map_or(Query::Other, asked),
         Some("set") => stanza.children().next().map_or(Query::Other, |payload| told_to(stanza, payload)),
-        Some("result") => return Meaning::Answer(Answer { id, from, may_be_gone: false }),
+        Some("result") => return Meaning::Answer(Answer { id, from, error: None }),
         Some("error") => {
-            let may_be_gone = error_condition(stanza).is_some_and(|condition| GONE.contains(&condition));
-            return Meaning::Answer(Answer { id, from, may_be_gone });
+            let error = error_condition(stanza).unwrap_or("undefined-condition").to_owned();
+            return Meaning::Answer(Answer { id, from, error: Some(error) });
         }
         _ => return dropped(Some(&from), "unknown-iq-type"),
     };
@@ -364,8 +412,54 @@ mod tests {
         nothing("<presence from='ann@localhost' to='staffing@queues.localhost'/>");
         nothing("<presence from='ann@localhost/desk' to='staffing@queues.localhost/x'/>");
         nothing("<presence from='ann@localhost/desk' to='staffing@elsewhere'/>");
-        nothing("<presence from='ann@localhost/desk' to='queues.localhost'/>");
         nothing("<presence to='staffing@queues.localhost'/>");
+    }
+
+    #[test]
+    fn presence_for_the_component() {
+        let of = |from: &str, more: &str| meaning(&format!("<presence from='{from}' to='queues.localhost' {more}"));
+        let relayed = |seen| Meaning::Input(Input::Relayed { user: ann(), resource: "desk".into(), seen });
+        let seen = Seen { show: Show::Xa, priority: 3, status: None, known_show: true };
+        let xa = "><show>xa</show><priority>3</priority></presence>";
+        assert_eq!(of("ann@localhost/desk", xa), relayed(Some(seen)));
+        assert_eq!(of("ann@localhost/desk", "type='unavailable'/>"), relayed(None));
+        for (from, more) in [
+            ("ann@localhost", "/>"),
+            ("ann@localhost", "type='unavailable'/>"),
+            ("localhost", "/>"),
+            ("law@queues.localhost/x", "/>"),
+            ("ann@localhost/desk", "type='subscribe'/>"),
+            ("ann@localhost/desk", "type='error'/>"),
+            ("ann@localhost/desk", "type='weird'/>"),
+        ] {
+            assert_eq!(of(from, more), Meaning::Nothing, "{from} {more}");
+        }
+    }
+
+    #[test]
+    fn only_the_users_server_says_what_is_granted() {
+        let said = |from: &str, to: &str, perms: &str| {
+            let privilege = format!("<privilege xmlns='urn:xmpp:privilege:2'>{perms}</privilege>");
+            meaning(&format!("<message from='{from}' to='{to}'>{privilege}</message>"))
+        };
+        let of = |perms: &str| said("localhost", "queues.localhost", perms);
+        let is = |perms: &str, roster, presence| {
+            assert_eq!(of(perms), Meaning::Input(Input::Granted(Grants { roster, presence })), "{perms}");
+        };
+        is("<perm access='roster' type='both'/><perm access='presence' type='managed_entity'/>", true, true);
+        is("<perm access='roster' type='set'/>", true, false);
+        is("<perm access='roster' type='get'/><perm access='presence' type='roster'/>", false, true);
+        is("<perm access='roster' type='none'/><perm access='presence' type='none'/>", false, false);
+        is("<perm access='message' type='both'/><x><perm access='roster' type='both'/></x>", false, false);
+        is("<perm access='roster' type='both' xmlns='urn:x'/><perm access='roster'/>", false, false);
+        is("", false, false);
+        let perms = "<perm access='roster' type='both'/>";
+        for from in ["ann@localhost", "ann@localhost/x", "localhost/x", "elsewhere", "queues.localhost"] {
+            assert_eq!(said(from, "queues.localhost", perms), Meaning::Nothing, "{from}");
+        }
+        for to in ["staffing@queues.localhost", "law@queues.localhost", "queues.localhost/x", "localhost"] {
+            assert_eq!(said("localhost", to, perms), Meaning::Nothing, "{to}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use xmpp_parsers::ns;
 use xso::{AsXml, Item};
 
 use super::{disco, ours::Ours};
-use crate::domain::{BareJid, Effect, Published, Show};
+use crate::domain::{BareJid, Effect, Entry, Published, RosterWrite, Show};
 
 /// The ids of our own requests on one link. No other link has them, and nobody can guess them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(super) struct Ids {
     pub(super) mark: String,
     /// Of the pings to resources. Who answers is said by the answer.
     pub(super) ping: String,
+    /// Of what is written into rosters: this, and the localpart of our JID that it is about.
+    pub(super) roster: String,
     /// Of the ping after silence.
     pub(super) alive: String,
     /// Of the pings that look for rivals.
@@ -26,7 +28,8 @@ pub(super) struct Ids {
 impl Ids {
     pub(super) fn new(chance: u64) -> Self {
         let id = |word| format!("{word}-{chance:016x}");
-        Self { mark: id("mark"), ping: id("ping"), alive: id("alive"), alone: id("alone") }
+        let roster = id("roster") + "-";
+        Self { mark: id("mark"), ping: id("ping"), roster, alive: id("alive"), alone: id("alone") }
     }
 }
 
@@ -45,6 +48,7 @@ pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
         }
         Effect::Leave { user } => presence(&watcher(), user, Some("unsubscribe")),
         Effect::Ping { user, resource } => ping(watcher().as_str(), &format!("{user}/{resource}"), &ids.ping),
+        Effect::Roster(write) => roster(write, ours, ids),
         Effect::Mark => ping_server(&ids.mark, ours),
         Effect::Approve { queue, to } => presence(&ours.at(queue), to, Some("subscribed")),
         Effect::Deny { from, to } => presence(&ours.at(from), to, Some("unsubscribed")),
@@ -66,6 +70,39 @@ pub(super) fn echo(id: &str, ours: &Ours) -> Element {
         set(&mut message, name, value);
     }
     message
+}
+
+/// What the watcher is named in rosters.
+const WATCHER_NAME: &str = "rosterd";
+
+/// A roster set in the name of the user (XEP-0356 section 5, RFC 6121 section 2.1.5).
+fn roster(RosterWrite { user, contact, entry }: &RosterWrite, ours: &Ours, ids: &Ids) -> Element {
+    let jid = ours.at(contact);
+    let mut item = element("item", ns::ROSTER);
+    set(&mut item, "jid", jid.as_str());
+    let (subscription, name) = match entry {
+        Entry::Watcher => ("from", Some(WATCHER_NAME)),
+        Entry::Queue { .. } => ("to", Some(contact.as_str())),
+        Entry::Absent => ("remove", None),
+    };
+    set(&mut item, "subscription", subscription);
+    if let Some(name) = name {
+        set(&mut item, "name", name);
+    }
+    if let Entry::Queue { group } = entry {
+        let mut child = element("group", ns::ROSTER);
+        child.append_text(&**group);
+        item.append_child(child);
+    }
+    let mut query = element("query", ns::ROSTER);
+    query.append_child(item);
+    let mut iq = element("iq", ns::COMPONENT);
+    let id = format!("{}{contact}", ids.roster);
+    for (name, value) in [("from", &*ours.domain), ("to", user.as_str()), ("id", &id), ("type", "set")] {
+        set(&mut iq, name, value);
+    }
+    iq.append_child(query);
+    iq
 }
 
 /// XEP-0199 section 4.
@@ -230,6 +267,18 @@ mod tests {
                  <ping xmlns='urn:xmpp:ping'></ping></iq>"
             ),
         );
+        let roster = |contact: Name, entry| Effect::Roster(RosterWrite { user: user(), contact, entry });
+        let iq = |contact: &str, item: &str| {
+            format!(
+                "<iq from='queues.localhost' id='roster-0000000000000001-{contact}' to='ann@localhost' type='set'>\
+                 <query xmlns='jabber:iq:roster'><item jid='{contact}@queues.localhost' {item}</item></query></iq>"
+            )
+        };
+        let from = iq("staffing", "name='rosterd' subscription='from'>");
+        check(roster(Ours::example().watcher, Entry::Watcher), &from);
+        let to = iq("law", "name='law' subscription='to'><group>Queues</group>");
+        check(roster(law(), Entry::Queue { group: "Queues".into() }), &to);
+        check(roster(law(), Entry::Absent), &iq("law", "subscription='remove'>"));
         let queue = "from='law@queues.localhost' to='ann@localhost'";
         check(
             Effect::Approve { queue: law(), to: user() },

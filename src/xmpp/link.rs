@@ -310,6 +310,10 @@ impl Reader<'_> {
             Reading::Echo { id, is_error } => {
                 self.look_for_rivals(|rivals, now, _| rivals.echo(&id, is_error, now)).await
             }
+            Reading::NotWritten { input, condition } => {
+                self.name_refusal(&input, &condition);
+                self.tell(Fact::Input(input)).await
+            }
             Reading::Worked => {
                 if let Some(rivals) = &mut self.rivals {
                     rivals.answered(Instant::now());
@@ -395,6 +399,17 @@ impl Reader<'_> {
     fn name(&mut self, from: &str, reason: &'static str) {
         if self.drops.is_news(from, Instant::now()) {
             warn!(from, reason, "stanza dropped; more from this sender are counted, not logged, for a minute");
+        }
+    }
+
+    /// Names a user, now and then, whose roster the server does not let us write.
+    fn name_refusal(&mut self, written: &Input, condition: &str) {
+        if let Input::Written { user, contact, .. } = written
+            // What is not there need not be taken out.
+            && condition != "item-not-found"
+            && self.drops.is_news(user.as_str(), Instant::now())
+        {
+            warn!(%user, %contact, condition, "the server did not write a roster: has the user an account there?");
         }
     }
 

@@ -8,7 +8,7 @@ pub use super::{
     iq::Request,
 };
 use super::{
-    decode::{Meaning, StreamError, decode, glimpse},
+    decode::{self, Meaning, StreamError, decode, glimpse},
     encode::{self, Ids, Writer},
     gate::{Gate, Piece},
     iq,
@@ -49,6 +49,13 @@ pub enum Reading {
         id: String,
         /// It was not taken.
         is_error: bool,
+    },
+    /// A server did not write what it was to write into a roster: the engine is to be told.
+    NotWritten {
+        /// What it is told.
+        input: Input,
+        /// The error's condition (RFC 6120 section 8.3.3).
+        condition: String,
     },
     /// The server has worked off what was sent before [`Wire::has_worked`].
     Worked,
@@ -111,7 +118,8 @@ impl Wire {
             },
             Meaning::Answer(answer) if answer.id == self.ids.alone => Reading::Worked,
             Meaning::Echo { id, is_error } => Reading::Echo { id, is_error },
-            Meaning::Answer(_) | Meaning::Nothing => Reading::Nothing,
+            Meaning::Answer(answer) => self.written(answer),
+            Meaning::Nothing => Reading::Nothing,
             Meaning::StreamError(error) => Reading::Ended(words(&error)),
         }
     }
@@ -120,6 +128,15 @@ impl Wire {
     #[must_use]
     pub fn answer(&self, request: Request, desk: &Desk, sessions: &Sessions, now: Instant) -> Answer {
         iq::answer(request, desk, &self.ours, sessions, now)
+    }
+
+    /// What the answer to a roster's writing is; of others nothing is known.
+    fn written(&self, answer: decode::Answer) -> Reading {
+        match (answer.of_roster(&self.ids.roster), answer.error) {
+            (Some(input), Some(condition)) => Reading::NotWritten { input, condition },
+            (Some(input), None) => Reading::Tell(Fact::Input(input)),
+            (None, _) => Reading::Nothing,
+        }
     }
 
     /// The stanza that does what the engine wants.

@@ -2,6 +2,10 @@
 
 /// Makes a test of each scenario, played in `$world`, where `$is_there` says that there is one.
 macro_rules! play_all {
+    // Those of these names only.
+    ($world:ty, $is_there:expr; $($name:ident)+) => {
+        $(crate::catalogue::play_all! { @one $world, $is_there; $name })+
+    };
     ($world:ty, $is_there:expr) => {
         crate::catalogue::play_all! { @each $world, $is_there;
             crash
@@ -25,14 +29,15 @@ macro_rules! play_all {
             crate::stage::check_all_are_there(&[$(stringify!($name)),*]);
         }
 
-        $(
-            #[tokio::test]
-            async fn $name() {
-                if $is_there {
-                    crate::stage::play::<$world>(stringify!($name)).await;
-                }
+        $(crate::catalogue::play_all! { @one $world, $is_there; $name })*
+    };
+    (@one $world:ty, $is_there:expr; $name:ident) => {
+        #[tokio::test]
+        async fn $name() {
+            if $is_there {
+                crate::stage::play::<$world>(stringify!($name)).await;
             }
-        )*
+        }
     };
 }
 

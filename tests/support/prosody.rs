@@ -11,6 +11,8 @@ use super::{
 
 /// What users put into their configuration.
 const COMPONENT: &str = include_str!("../../deploy/prosody/rosterd.cfg.lua");
+/// The same where people are not to be asked.
+const PRIVILEGED: &str = include_str!("../../deploy/prosody/rosterd-privilege.cfg.lua");
 
 pub(crate) enum Prosody {}
 
@@ -19,16 +21,7 @@ impl Package for Prosody {
     const FILE: &'static str = "/usr/bin/prosody";
 
     fn configure(home: &Path, addresses: Addresses, people: &[&str]) -> Result<()> {
-        let accounts = home.join("data").join(USERS).join("accounts");
-        fs::create_dir_all(&accounts)?;
-        for name in people {
-            fs::write(
-                accounts.join(format!("{name}.dat")),
-                format!("return {{ [\"password\"] = \"{PASSWORD}\"; }};\n"),
-            )?;
-        }
-        fs::write(home.join("rosterd.cfg.lua"), deployed(COMPONENT, None)?)?;
-        fs::write(home.join("prosody.cfg.lua"), main_file(home, addresses)).context("no configuration")
+        configure(home, addresses, people, COMPONENT)
     }
 
     fn command(home: &Path, privileges: &[&str]) -> Result<Command> {
@@ -48,6 +41,41 @@ impl Package for Prosody {
         }
         Ok(())
     }
+}
+
+/// Prosody that lets the component write rosters, and tells it of everybody's presence.
+pub(crate) enum Privileged {}
+
+impl Package for Privileged {
+    const NAME: &'static str = Prosody::NAME;
+    const FILE: &'static str = "/usr/lib/prosody/modules/mod_privilege/mod_privilege.lua";
+    const IS_ASKED: bool = false;
+
+    fn onboarding(_addresses: Addresses) -> String {
+        "method = \"privilege\"\n".to_owned()
+    }
+
+    fn configure(home: &Path, addresses: Addresses, people: &[&str]) -> Result<()> {
+        configure(home, addresses, people, PRIVILEGED)
+    }
+
+    fn command(home: &Path, privileges: &[&str]) -> Result<Command> {
+        Prosody::command(home, privileges)
+    }
+
+    async fn ready(process: &Process, addresses: Addresses, people: &[&str]) -> Result<()> {
+        Prosody::ready(process, addresses, people).await
+    }
+}
+
+fn configure(home: &Path, addresses: Addresses, people: &[&str], component: &str) -> Result<()> {
+    let accounts = home.join("data").join(USERS).join("accounts");
+    fs::create_dir_all(&accounts)?;
+    for name in people {
+        fs::write(accounts.join(format!("{name}.dat")), format!("return {{ [\"password\"] = \"{PASSWORD}\"; }};\n"))?;
+    }
+    fs::write(home.join("rosterd.cfg.lua"), deployed(component, None)?)?;
+    fs::write(home.join("prosody.cfg.lua"), main_file(home, addresses)).context("no configuration")
 }
 
 fn main_file(home: &Path, addresses: Addresses) -> String {

@@ -42,6 +42,10 @@ impl<P: Package> World for Real<P> {
         Ok(Self { server, clients: BTreeMap::new(), _ports: ports })
     }
 
+    fn onboarding(&self) -> String {
+        P::onboarding(self.server.addresses())
+    }
+
     fn component(&self) -> SocketAddr {
         self.server.addresses().component
     }
@@ -49,7 +53,7 @@ impl<P: Package> World for Real<P> {
     async fn show(&mut self, who: &Who, show: Show, priority: i8, status: &str) -> Result<()> {
         if !self.clients.contains_key(who) {
             let (server, jid) = (self.server.addresses().clients, format!("{}@{USERS}", who.name));
-            let accept = Accept::Only(vec![watcher()]);
+            let accept = if P::IS_ASKED { Accept::Only(vec![watcher()]) } else { Accept::Nobody };
             let client = Client::login(server, &jid, &who.resource, PASSWORD, accept).await?;
             self.clients.insert(who.clone(), client);
         }

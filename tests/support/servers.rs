@@ -33,6 +33,13 @@ pub(crate) trait Package {
     const NAME: &'static str;
     /// A file that is there when the package is installed.
     const FILE: &'static str;
+    /// People let the watcher see their presence when they are asked.
+    const IS_ASKED: bool = true;
+
+    /// How people are onboarded there: what stands in `[xmpp.onboarding]`.
+    fn onboarding(_addresses: Addresses) -> String {
+        String::new()
+    }
 
     /// Writes the configuration into `home`.
     fn configure(home: &Path, addresses: Addresses, people: &[&str]) -> Result<()>;
@@ -111,6 +118,7 @@ pub(crate) fn deployed(text: &str, port: Option<u16>) -> Result<String> {
         Ok(text.replace(from, to))
     };
     let text = replace(text.to_owned(), "queues.example.org", QUEUES)?;
+    let text = text.replace("example.org", USERS);
     let text = replace(text, "change-me", SECRET)?;
     port.map_or(Ok(text.clone()), |port| replace(text, "port: 5347", &format!("port: {port}")))
 }

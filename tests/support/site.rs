@@ -24,11 +24,13 @@ pub(crate) struct Settings {
     pub(crate) pings: Option<Pings>,
     /// More lines for the section `[xmpp]`.
     pub(crate) link: &'static str,
+    /// What stands in `[xmpp.onboarding]`.
+    pub(crate) onboarding: String,
 }
 
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet, pings, link } = settings;
+    let Settings { server, https, sweep_quiet, pings, link, onboarding } = settings;
     let pings = pings
         .as_ref()
         .map(|Pings { after, timeout }| format!("[presence]\nping_after = {after:?}\nping_timeout = {timeout:?}\n"));
@@ -44,6 +46,9 @@ user_domain = "localhost"
 secret = "s3cr3t"
 sweep_quiet = "{sweep_quiet}"
 {link}
+
+[xmpp.onboarding]
+{onboarding}
 
 [http]
 listen = "{https}"

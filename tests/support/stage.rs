@@ -25,6 +25,11 @@ pub(crate) trait World: Sized {
     /// Starts it, with an account for each of `people`.
     async fn start(people: &[&str]) -> Result<Self>;
 
+    /// How the daemon is to onboard people: what stands in `[xmpp.onboarding]`.
+    fn onboarding(&self) -> String {
+        String::new()
+    }
+
     /// Where the daemon connects to.
     fn component(&self) -> SocketAddr;
 
@@ -110,7 +115,8 @@ impl<W: World> Stage<W> {
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
         let (server, https) = (world.component(), port.address());
-        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings, link: "" };
+        let onboarding = world.onboarding();
+        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings, link: "", onboarding };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;

@@ -87,14 +87,24 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn start(settings: Settings) -> Self {
-        let store = MemoryStore::with(records());
-        Self::with(settings, records(), Box::new(store))
+        Self::start_with(settings, |_| ())
+    }
+
+    /// The same, where another policy holds.
+    pub(crate) fn start_with(settings: Settings, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = policy();
+        change(&mut policy);
+        Self::build(settings, policy, records(), Box::new(MemoryStore::with(records())))
     }
 
     /// With these records, which `store` has.
     pub(crate) fn with(settings: Settings, records: Vec<Record>, store: Box<dyn Store>) -> Self {
+        Self::build(settings, policy(), records, store)
+    }
+
+    fn build(settings: Settings, policy: Policy, records: Vec<Record>, store: Box<dyn Store>) -> Self {
         let committer = Committer::start(store).unwrap();
-        let desk = Desk::restore(policy(), records, Instant::now().into_std()).unwrap();
+        let desk = Desk::restore(policy, records, Instant::now().into_std()).unwrap();
         let stop = CancellationToken::new();
         let (engine, handle, to_engine) = Engine::new(desk, committer, CancellationToken::new());
         let events = handle.events();
