@@ -9,7 +9,8 @@ use tracing::{error, info, warn};
 
 use crate::{
     config::{Problem, Problems, Settings},
-    domain::{Desk, Name, Policy, Record},
+    domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
+    ejabberd::Clerk,
     engine::{Engine, Fact, Handle},
     http::{self, admin},
     lifecycle::{self, Part, Signals},
@@ -109,6 +110,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         tokio::task::spawn_blocking(move || Core::open(&opening)).await.context("could not read the store")??;
     let Core { handle, engine, facts, failed } = core;
 
+    let clerk = clerk(&settings)?;
     let web = http::Server::bind(web_settings(&settings), handle.clone())?;
     let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
     info!(
@@ -119,7 +121,16 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         "rosterd starts"
     );
 
-    let [engine_part, link_part, web_part, admin_part] = ["engine", "link", "https", "admin"].map(Part::new);
+    let [engine_part, link_part, clerk_part, web_part, admin_part] =
+        ["engine", "link", "ejabberd", "https", "admin"].map(Part::new);
+    let engine = match clerk {
+        None => engine,
+        Some(clerk) => {
+            let (writes, work) = tokio::sync::mpsc::channel(WRITES_MOST);
+            clerk_part.start(clerk.run(work, facts.clone(), clerk_part.stop_token()), &failed);
+            engine.with_clerk(writes)
+        }
+    };
     engine_part.start(engine.run(engine_part.stop_token()), &failed);
     let stop = web_part.stop_token();
     web_part.start(async move { report(web.run(stop).await) }, &failed);
@@ -138,7 +149,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
             }
             link_part.stop().await;
         };
-        tokio::join!(closing, web_part.stop(), admin_part.stop());
+        tokio::join!(closing, clerk_part.stop(), web_part.stop(), admin_part.stop());
         engine_part.stop().await;
     };
     tokio::select! {
@@ -172,6 +183,13 @@ fn web_settings(settings: &Settings) -> http::Settings {
         request_timeout: settings.http.request_timeout,
         body_limit: 64 * 1024,
     }
+}
+
+/// Who writes rosters, where that is not the link.
+fn clerk(settings: &Settings) -> anyhow::Result<Option<Clerk>> {
+    let api = settings.onboarding.api.as_ref();
+    let api = api.filter(|_| settings.onboarding.method == Onboarding::EjabberdApi);
+    Ok(api.map(|api| Clerk::new(api, settings.xmpp.domain.clone())).transpose()?)
 }
 
 fn link_settings(settings: &Settings) -> xmpp::Settings {

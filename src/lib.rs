@@ -20,6 +20,7 @@
 //! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store`, `telemetry` |
 //! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `config`, `domain`, `engine`, `telemetry` |
 //! | [`http`] | HTTPS, one folder an API family, one file a resource; and the admin socket ([`http::admin`]) | `config`, `domain`, `engine`, `password`, `telemetry` |
+//! | [`ejabberd`] | rosters written through ejabberd's HTTP API, where people are onboarded that way | `config`, `domain`, `engine`, `telemetry` |
 //! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
@@ -28,7 +29,7 @@
 //! | [`telemetry`] | logging | `config` |
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
 //!
-//! `xmpp`, `http` and `store` never name each other, and each library is named in one room only (`sled` in `store/sled.rs`,
+//! `xmpp`, `http`, `ejabberd` and `store` never name each other, and each library is named in one room only (`sled` in `store/sled.rs`,
 //! `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
 //!
 //! # How it flows
@@ -98,6 +99,7 @@ pub mod domain;
 
 pub mod engine;
 
+pub mod ejabberd;
 pub mod http;
 pub mod password;
 pub mod store;
