@@ -189,7 +189,11 @@ fn web_settings(settings: &Settings) -> http::Settings {
 fn clerk(settings: &Settings) -> anyhow::Result<Option<Clerk>> {
     let api = settings.onboarding.api.as_ref();
     let api = api.filter(|_| settings.onboarding.method == Onboarding::EjabberdApi);
-    Ok(api.map(|api| Clerk::new(api, settings.xmpp.domain.clone())).transpose()?)
+    let clerk = api.map(|api| Clerk::new(api, settings.xmpp.domain.clone())).transpose();
+    clerk.map_err(|error| {
+        let what = crate::telemetry::chain(&error);
+        Problems(vec![Problem { key: "xmpp.onboarding".to_owned(), origin: None, what }]).into()
+    })
 }
 
 fn link_settings(settings: &Settings) -> xmpp::Settings {

@@ -29,8 +29,8 @@
 //! | [`telemetry`] | logging | `config` |
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
 //!
-//! `xmpp`, `http`, `ejabberd` and `store` never name each other, and each library is named in one room only (`sled` in `store/sled.rs`,
-//! `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
+//! `xmpp`, `http`, `ejabberd` and `store` never name each other, and each library is named in one room only (`sled` in
+//! `store/sled.rs`, `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
 //!
 //! # How it flows
 //!
@@ -62,6 +62,10 @@
 //! for both: messages that we send to ourselves have to come back, all of them (`xmpp/rival.rs`). Until then nothing that is
 //! heard counts, and nobody is sent anything but probes, and answers where somebody asks. On a server where all is well that takes
 //! less time than the sweep. Where somebody else came and went on a link that has been good, it begins anew like a new one.
+//!
+//! Where the users' server lets a component write rosters and tells of everybody's presence (XEP-0356), it says so before it
+//! answers a first ping, and has told by then who is there: only users of other servers are probed. What is written into a
+//! roster is an [`domain::RosterWrite`], a few of which are under way at a time: through the link, or through [`ejabberd`].
 //!
 //! From then on a presence is a lease: a resource that has been silent is pinged, and does not count from when it should have
 //! answered until it is heard again.

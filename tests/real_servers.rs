@@ -20,6 +20,8 @@ mod hostile_clients;
 mod https;
 #[path = "support/manager.rs"]
 mod manager;
+#[path = "real_servers/onboarding.rs"]
+mod onboarding;
 #[path = "support/pings.rs"]
 mod pings;
 #[path = "support/ports.rs"]
@@ -85,6 +87,20 @@ mod on_ejabberd {
     use crate::{ejabberd::Ejabberd, is_installed, real::Real};
 
     crate::catalogue::play_all!(Real<Ejabberd>, is_installed::<Ejabberd>());
+}
+
+mod on_ejabberd_without_a_click {
+    use crate::{ejabberd::WithApi, is_installed, real::Real};
+
+    crate::catalogue::play_all!(
+        Real<WithApi>, is_installed::<WithApi>();
+        one_operators_day
+        queue_deleted
+        restart
+        revoked
+        server_restart
+        two_operators
+    );
 }
 
 /// Whether the package is there. Where it is not, that is an error in CI, and loud elsewhere.

@@ -132,6 +132,21 @@ impl Client {
         Ok(query.children().map(roster_item).collect())
     }
 
+    /// The groups that `jid` stands in.
+    pub(crate) async fn groups_of(&mut self, jid: &str) -> Result<Vec<String>> {
+        let reply = self.request("get", None, &format!("<query xmlns='{ROSTER}'/>")).await?;
+        let query = reply.get_child("query", ROSTER).context("the roster has no query element")?;
+        let item = query.children().find(|item| item.attr("jid") == Some(jid));
+        Ok(item.map(|item| item.children().map(Element::text).collect()).unwrap_or_default())
+    }
+
+    /// How often `jid` has asked to see this user's presence.
+    pub(crate) fn was_asked(&mut self, jid: &str) -> usize {
+        self.take_received();
+        let is_it = |it: &&Element| it.name() == "presence" && it.attr("type") == Some("subscribe");
+        self.waiting.iter().filter(is_it).filter(|it| it.attr("from").is_some_and(|from| bare(from) == jid)).count()
+    }
+
     /// Waits for a roster push that says that `jid` has this subscription.
     pub(crate) async fn wait_roster(&mut self, jid: &str, subscription: &str) -> Result<()> {
         let what = format!("a roster push for {jid} with subscription {subscription}");
@@ -177,12 +192,16 @@ impl Client {
 
     /// The presences from a bare JID, or from anybody on a domain, that nobody has asked for; they are forgotten.
     pub(crate) fn unasked(&mut self, from: &str) -> Vec<Heard> {
-        while let Ok(stanza) = self.received.try_recv() {
-            self.waiting.push_back(stanza);
-        }
+        self.take_received();
         let heard = self.waiting.iter().filter_map(|stanza| Heard::from(stanza, from)).collect();
         self.waiting.retain(|stanza| Heard::from(stanza, from).is_none());
         heard
+    }
+
+    fn take_received(&mut self) {
+        while let Ok(stanza) = self.received.try_recv() {
+            self.waiting.push_back(stanza);
+        }
     }
 
     /// Ends the stream as it should be, and waits until the server has ended it too.

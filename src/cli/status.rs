@@ -38,6 +38,7 @@ fn table(status: &admin::Status) -> String {
         Link::Sweeping { done, total } => format!("link: up, asking everybody for their presence: {done}/{total}\n"),
         Link::Down { why } => format!("link: down: {}\n", why.as_deref().unwrap_or("not connected yet")),
     };
+    text += &onboarding(&status.onboarding);
     if let Some(failure) = &status.store_failure {
         text += &format!("store: failed: {failure}\n");
     }
@@ -58,6 +59,17 @@ fn table(status: &admin::Status) -> String {
         let _ = writeln!(text, "{:width$}  {:11}  {working:11}  {on}", queue.name, queue.show);
     }
     text
+}
+
+/// How operators are brought to let us see them, where that is not the ordinary way.
+fn onboarding(admin::Onboarding { method, in_use }: &admin::Onboarding) -> String {
+    match in_use.as_deref() {
+        Some(in_use) if in_use != method => {
+            format!("onboarding: people are asked, since {method} can not be used now: the log says why\n")
+        }
+        Some("subscribe") => "onboarding: people are asked, and say yes in their chat client\n".to_owned(),
+        Some(_) | None => format!("onboarding: {method}\n"),
+    }
 }
 
 /// Everybody who was asked to let us see their presence, and did not say yes.
@@ -131,6 +143,7 @@ mod tests {
         let status = admin::Status {
             version: String::new(),
             link: Link::Up,
+            onboarding: admin::Onboarding { method: "privilege".into(), in_use: Some("subscribe".into()) },
             store_failure: None,
             queues: vec![queue("law", "chat", 1, on), queue("a-long-name", "unavailable", 0, Vec::new())],
             tasks: 0,
@@ -138,6 +151,7 @@ mod tests {
         };
         insta::assert_snapshot!(table(&status), @r"
         link: up
+        onboarding: people are asked, since privilege can not be used now: the log says why
         not approved yet, so not seen: eve@example.org
 
         QUEUE        SHOW         TAKING WORK  ON

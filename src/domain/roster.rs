@@ -308,3 +308,5 @@ impl Desk {
         None
     }
 }
+
+mod tests;

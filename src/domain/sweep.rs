@@ -281,7 +281,8 @@ impl Desk {
     }
 
     fn next_of_any(&mut self, now: Instant) -> Option<Effect> {
-        let in_turn = KINDS.iter().cycle().skip(self.sweep.turn).take(KINDS.len());
+        // Twice: some hand over to another kind what they can not do themselves.
+        let in_turn = KINDS.iter().cycle().skip(self.sweep.turn).take(2 * KINDS.len());
         let effect = in_turn.map(|kind| kind(self, now)).find(Option::is_some).flatten();
         // Strangers come last.
         effect.or_else(|| self.outbox.next_shoo().map(|user| Effect::Leave { user }))

@@ -227,9 +227,10 @@ where
     tokio::pin!(answer, connection);
     tokio::select! {
         answered = &mut answer => answered,
-        ended = &mut connection => {
-            ended?;
-            answer.await
+        // A connection may end badly after the answer has come.
+        ended = &mut connection => match (answer.await, ended) {
+            (Err(_), Err(error)) => Err(error.into()),
+            (answered, _) => answered,
         }
     }
 }

@@ -126,5 +126,4 @@ fn call(RosterWrite { user, contact, entry }: &RosterWrite, domain: &str) -> Cal
     Call { command: "add_rosteritem", arguments }
 }
 
-#[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! Against an API in this process, which answers what a test has it answer.
+#![cfg(test)]
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -154,4 +155,41 @@ fn certificates_that_are_not_there_are_said_at_the_start() {
     };
     assert!(of("/nonexistent").contains("api_ca"));
     assert!(of("/dev/null").contains("no certificate"));
+}
+
+#[tokio::test]
+async fn over_tls_only_who_is_trusted_is_told_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let acceptor = |key: &rcgen::CertifiedKey<rcgen::KeyPair>| {
+        let builder = rustls::ServerConfig::builder_with_provider(provider.clone());
+        let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let secret = rustls::pki_types::PrivateKeyDer::try_from(key.signing_key.serialize_der()).unwrap();
+        let config = builder.with_single_cert(vec![key.cert.der().clone()], secret).unwrap();
+        tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config))
+    };
+    let [trusted, other] = [(); 2].map(|()| rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, trusted.cert.pem()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://localhost:{}/api", listener.local_addr().unwrap().port()).parse().unwrap();
+    let login = ApiLogin::Token(Secret::new("t0k3n".into()));
+    let client = Client::new(&Api { url, login, ca }).unwrap();
+    let call = call(&write(Entry::Watcher), "q");
+    let serve = async |acceptor: tokio_rustls::TlsAcceptor| {
+        let (socket, _) = listener.accept().await.unwrap();
+        let mut socket = acceptor.accept(socket).await?;
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"}") {
+            socket.read_buf(&mut heard).await?;
+        }
+        socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n0").await?;
+        socket.flush().await?;
+        Ok::<_, std::io::Error>(String::from_utf8(heard).unwrap())
+    };
+    let (result, heard) = tokio::join!(client.call(&call), serve(acceptor(&trusted)));
+    result.unwrap();
+    assert!(heard.unwrap().contains("authorization: Bearer t0k3n"));
+    let (result, heard) = tokio::join!(client.call(&call), serve(acceptor(&other)));
+    assert!(matches!(result, Err(CallError::Connect(_))) && heard.is_err());
 }

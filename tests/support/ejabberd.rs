@@ -17,6 +17,9 @@ use super::{
 /// What users put into their configuration.
 const COMPONENT: &str = include_str!("../../deploy/ejabberd/rosterd.yml");
 
+/// The same where people are not to be asked.
+const API: &str = include_str!("../../deploy/ejabberd/rosterd-api.yml");
+
 pub(crate) enum Ejabberd {}
 
 impl Package for Ejabberd {
@@ -24,9 +27,7 @@ impl Package for Ejabberd {
     const FILE: &'static str = "/usr/sbin/ejabberdctl";
 
     fn configure(home: &Path, addresses: Addresses, _people: &[&str]) -> Result<()> {
-        fs::create_dir(home.join("spool"))?;
-        fs::write(home.join("rosterd.yml"), deployed(COMPONENT, Some(addresses.component.port()))?)?;
-        fs::write(home.join("ejabberd.yml"), main_file(home, addresses)).context("no configuration")
+        configure(home, addresses, &own_api(addresses), &["rosterd.yml"])
     }
 
     fn command(home: &Path, privileges: &[&str]) -> Result<Command> {
@@ -64,6 +65,63 @@ impl Package for Ejabberd {
     }
 }
 
+/// ejabberd whose HTTP API writes rosters for us.
+pub(crate) enum WithApi {}
+
+impl Package for WithApi {
+    const NAME: &'static str = Ejabberd::NAME;
+    const FILE: &'static str = Ejabberd::FILE;
+    const IS_ASKED: bool = false;
+
+    fn onboarding(addresses: Addresses) -> String {
+        format!(
+            "method = \"ejabberd-api\"\napi_url = \"http://{}/api\"\napi_user = \"{ROSTERD}@{USERS}\"\n\
+             api_password = \"{PASSWORD}\"\n",
+            addresses.api
+        )
+    }
+
+    fn configure(home: &Path, addresses: Addresses, _people: &[&str]) -> Result<()> {
+        let port = format!("port: {}", addresses.api.port());
+        let api = API.replace("port: 5281", &port).replace("example.org", USERS);
+        ensure!(api.contains(&port), "the file in deploy/ does not say port: 5281 any more");
+        fs::write(home.join("rosterd-api.yml"), api)?;
+        configure(home, addresses, "", &["rosterd.yml", "rosterd-api.yml"])
+    }
+
+    fn command(home: &Path, privileges: &[&str]) -> Result<Command> {
+        Ejabberd::command(home, privileges)
+    }
+
+    async fn ready(process: &Process, addresses: Addresses, people: &[&str]) -> Result<()> {
+        let people: Vec<_> = people.iter().copied().chain([ROSTERD]).collect();
+        Ejabberd::ready(process, addresses, &people).await
+    }
+}
+
+/// The account that we use its API with.
+const ROSTERD: &str = "rosterd";
+
+/// Writes the configuration, which includes these files, with a listener for the API where they have none.
+fn configure(home: &Path, addresses: Addresses, api: &str, files: &[&str]) -> Result<()> {
+    fs::create_dir(home.join("spool"))?;
+    fs::write(home.join("rosterd.yml"), deployed(COMPONENT, Some(addresses.component.port()))?)?;
+    fs::write(home.join("ejabberd.yml"), main_file(home, addresses, api, files)).context("no configuration")
+}
+
+fn own_api(addresses: Addresses) -> String {
+    let port = addresses.api.port();
+    format!(
+        r#"  -
+    port: {port}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
+"#
+    )
+}
+
 async fn register(api: SocketAddr, name: &str) -> Result<Reply> {
     let account = json!({ "user": name, "host": USERS, "password": PASSWORD });
     let request = Request::post("/api/register").header(header::HOST, "localhost");
@@ -72,9 +130,10 @@ async fn register(api: SocketAddr, name: &str) -> Result<Reply> {
     bounded(&format!("ejabberd was asked to register {name}"), answer).await
 }
 
-fn main_file(home: &Path, addresses: Addresses) -> String {
-    let home = home.display();
-    let (clients, api) = (addresses.clients.port(), addresses.api.port());
+fn main_file(home: &Path, addresses: Addresses, api: &str, files: &[&str]) -> String {
+    let files: Vec<_> = files.iter().map(|file| format!("\"{}\"", home.join(file).display())).collect();
+    let files = files.join(", ");
+    let clients = addresses.clients.port();
     format!(
         r#"hosts:
   - {USERS}
@@ -89,13 +148,7 @@ listen:
     backlog: 1024
     shaper: none
     access: all
-  -
-    port: {api}
-    ip: "127.0.0.1"
-    module: ejabberd_http
-    request_handlers:
-      /api: mod_http_api
-include_config_file: "{home}/rosterd.yml"
+{api}include_config_file: [{files}]
 acl:
   loopback:
     ip:
@@ -106,7 +159,8 @@ api_permissions:
       access:
         allow:
           - acl: loopback
-    what: "*"
+    what:
+      - register
 modules:
   mod_admin_extra: {{}}
   mod_caps: {{}}

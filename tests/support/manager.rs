@@ -44,6 +44,15 @@ impl Manager {
         Ok(())
     }
 
+    /// Gives a queue another name.
+    pub(crate) async fn rename_queue(&mut self, name: &str, to: &str) -> Result<()> {
+        let id = known(&self.queues, name)?;
+        self.write(Method::PUT, &format!("queues/{id}"), Some(json!({ "name": to }))).await?;
+        self.queues.remove(name);
+        self.queues.insert(to.to_owned(), id);
+        Ok(())
+    }
+
     /// Removes a queue.
     pub(crate) async fn delete_queue(&mut self, name: &str) -> Result<()> {
         let id = known(&self.queues, name)?;

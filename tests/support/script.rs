@@ -5,6 +5,7 @@
 //!
 //! queue law: ann bob            a queue, its users and their assignments are made over HTTPS
 //! delete queue law
+//! rename queue law to tax
 //! assign bob to law             unassign bob from law
 //! suspend ann on law            enable ann on law
 //!
@@ -53,6 +54,7 @@ impl fmt::Display for Who {
 pub(crate) enum Act {
     Queue { queue: String, users: Vec<String> },
     DeleteQueue { queue: String },
+    RenameQueue { queue: String, to: String },
     Assign { user: String, queue: String },
     Unassign { user: String, queue: String },
     Enable { user: String, queue: String, enabled: bool },
@@ -143,6 +145,7 @@ impl Act {
             | Self::Unfollow { who: Who { name, .. }, .. }
             | Self::Told { who: Who { name, .. }, .. } => vec![name],
             Self::DeleteQueue { .. }
+            | Self::RenameQueue { .. }
             | Self::Https { .. }
             | Self::Start
             | Self::Stop
@@ -165,6 +168,7 @@ fn parse(line: &str) -> Result<Act> {
             Act::Queue { queue: text(queue), users: users.iter().copied().map(text).collect() }
         }
         ["delete", "queue", queue] => Act::DeleteQueue { queue: text(queue) },
+        ["rename", "queue", queue, "to", to] => Act::RenameQueue { queue: text(queue), to: text(to) },
         ["assign", user, "to", queue] => Act::Assign { user: text(user), queue: text(queue) },
         ["unassign", user, "from", queue] => Act::Unassign { user: text(user), queue: text(queue) },
         ["enable", user, "on", queue] => Act::Enable { user: text(user), queue: text(queue), enabled: true },
@@ -238,6 +242,7 @@ mod tests {
         assert_eq!(act("law -> carol: nothing"), Act::Told { queue: law(), who: home(), what: Told::Nothing });
         assert_eq!(act("carol follows law"), Act::Follow { who: home(), queue: law() });
         assert_eq!(act("restart daemon"), Act::Restart);
+        assert_eq!(act("rename queue law to tax"), Act::RenameQueue { queue: law(), to: "tax".to_owned() });
     }
 
     #[test]

@@ -147,6 +147,7 @@ impl<W: World> Stage<W> {
                 }
             }
             Act::DeleteQueue { queue } => self.manager.delete_queue(queue).await?,
+            Act::RenameQueue { queue, to } => self.manager.rename_queue(queue, to).await?,
             Act::Assign { user, queue } => {
                 self.manager.create_user(user).await?;
                 self.manager.assign(user, queue).await?;

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::Format;
-pub use status::{Link, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
+pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 
 use crate::engine::Handle;
 

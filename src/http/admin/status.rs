@@ -16,6 +16,8 @@ pub struct Status {
     pub version: String,
     /// How the link is.
     pub link: Link,
+    /// How operators are brought to let us see them.
+    pub onboarding: Onboarding,
     /// Why nothing can be stored any more, if that is so.
     pub store_failure: Option<String>,
     /// Every queue of every account, by number.
@@ -24,6 +26,15 @@ pub struct Status {
     pub tally: TallyStatus,
     /// How many tasks the daemon has at work. It is about the same whenever the same goes on; one that grows is a leak.
     pub tasks: usize,
+}
+
+/// How operators are brought to let us see them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Onboarding {
+    /// How they are to be: `[xmpp.onboarding] method`.
+    pub method: String,
+    /// How they are at the moment, which is `subscribe` where the server does not let us; `null` while that is not known.
+    pub in_use: Option<String>,
 }
 
 /// How the link to the XMPP server is.
@@ -134,6 +145,10 @@ pub fn status(handle: &Handle) -> Status {
             LinkPhase::Down => Link::Down { why: desk.link_trouble().map(str::to_owned) },
             LinkPhase::Sweeping { done, total } => Link::Sweeping { done, total },
             LinkPhase::Up => Link::Up,
+        },
+        onboarding: Onboarding {
+            method: desk.policy().onboarding.as_str().to_owned(),
+            in_use: desk.onboards_by().map(|method| method.as_str().to_owned()),
         },
         store_failure,
         queues: desk.queues().map(|queue| queue_status(desk, queue)).collect(),
