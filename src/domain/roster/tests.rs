@@ -45,13 +45,18 @@ impl Town {
         let law = Queue { id: queue, account, name: name("law"), email: None, avatar: None, transcripts: false };
         let mut records = vec![
             Record::NextId(10_000),
-            Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into() }),
+            Record::Account(Account {
+                id: account,
+                name: name("manager"),
+                password_hash: "-".into(),
+                admins: [].into(),
+            }),
             Record::Queue(law),
         ];
         for n in users {
             let user = User { id: id(n), account, name: name(&format!("u{n}")), jid: user(n), email: None };
             records.push(Record::User(user));
-            records.push(Record::Operator(Operator { queue, user: id(n), enabled: true }));
+            records.push(Record::Operator(Operator { queue, user: id(n), enabled: true, cause: None }));
         }
         records.sort_by_key(Record::key);
         let roster_group = group.map(Into::into);
