@@ -64,7 +64,7 @@ impl Site {
     pub(crate) async fn start(server: SocketAddr, link: &'static str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
-        let settings = Settings { server, https: port.address(), sweep_quiet: "500ms", pings: None, link };
+        let settings = Settings { sweep_quiet: "500ms", link, ..Settings::new(server, port.address()) };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let daemon = Daemon::start(site)?;

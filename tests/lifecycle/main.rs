@@ -35,8 +35,6 @@ fn place() -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let ports = [Port::free()?, Port::free()?];
     let [server, https] = ports.each_ref().map(Port::address);
-    let onboarding = String::new();
-    let settings = site::Settings { server, https, sweep_quiet: "0s", pings: None, link: "", onboarding };
-    let site = site::site_for_tests(folder.path(), &settings)?;
+    let site = site::site_for_tests(folder.path(), &site::Settings::new(server, https))?;
     Ok(Place { _ports: ports, folder, site })
 }

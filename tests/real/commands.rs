@@ -49,10 +49,8 @@ async fn operators_serve_themselves<P: Package>() -> Result<()> {
     let [clients, component, api, https] = ports.each_ref().map(Port::address);
     let server = Server::<P>::start(Addresses { clients, component, api }, &["ann", "bob", "sue"]).await?;
     let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
-    let site = site_for_tests(
-        folder.path(),
-        &Settings { server: component, https, sweep_quiet: "1s", pings: None, link: "" },
-    )?;
+    let settings = Settings { sweep_quiet: "1s", ..Settings::new(component, https) };
+    let site = site_for_tests(folder.path(), &settings)?;
     site.add_account("manager", "a password for tests")?;
     link(&site, "manager", "sue@localhost")?;
     let mut daemon = Daemon::start(site)?;

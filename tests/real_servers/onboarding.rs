@@ -41,7 +41,7 @@ impl<P: Package> Town<P> {
         let server = Server::<P>::start(addresses, &["ann", "bob", "carol"]).await?;
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let onboarding = onboarding(addresses);
-        let settings = Settings { server: component, https, sweep_quiet: "1s", pings: None, onboarding };
+        let settings = Settings { sweep_quiet: "1s", onboarding, ..Settings::new(component, https) };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;

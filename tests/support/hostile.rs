@@ -86,7 +86,7 @@ impl Besieged {
     pub(crate) async fn start(server: SocketAddr, sweep_quiet: &'static str) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
-        let settings = Settings { server, https: port.address(), sweep_quiet, pings: None, link: "" };
+        let settings = Settings { sweep_quiet, ..Settings::new(server, port.address()) };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let began = std::time::Instant::now();

@@ -28,6 +28,13 @@ pub(crate) struct Settings {
     pub(crate) onboarding: String,
 }
 
+impl Settings {
+    /// For a server at `server`, with nothing special.
+    pub(crate) const fn new(server: SocketAddr, https: SocketAddr) -> Self {
+        Self { server, https, sweep_quiet: "0s", pings: None, link: "", onboarding: String::new() }
+    }
+}
+
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
     let Settings { server, https, sweep_quiet, pings, link, onboarding } = settings;

@@ -116,7 +116,7 @@ impl<W: World> Stage<W> {
         let port = Port::free()?;
         let (server, https) = (world.component(), port.address());
         let onboarding = world.onboarding();
-        let settings = Settings { server, https, sweep_quiet: W::SWEEP_QUIET, pings, link: "", onboarding };
+        let settings = Settings { sweep_quiet: W::SWEEP_QUIET, pings, onboarding, ..Settings::new(server, https) };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;

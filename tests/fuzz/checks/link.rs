@@ -133,6 +133,7 @@ impl World {
                 }
                 self.take(Fact::Input(Input::Dropped { reason: "test" }));
             }
+            Reading::NotWritten { input, .. } => self.take(Fact::Input(input)),
             Reading::Closed => assert_eq!(piece, Piece::Footer),
             Reading::Ended(_) | Reading::Worked | Reading::Echo { .. } | Reading::Nothing => {}
         }
@@ -160,15 +161,19 @@ impl World {
                 let (before, stored) = (self.observed(), self.desk.records());
                 let is_of_operator = match &input {
                     Input::Seen { user, .. }
+                    | Input::Relayed { user, .. }
                     | Input::Unread { user, .. }
                     | Input::Gone { user, .. }
                     | Input::Approved { user }
                     | Input::Refused { user }
                     | Input::Alive { user, .. }
                     | Input::Doubted { user, .. } => ["ann@localhost", "bob@localhost"].contains(&user.as_str()),
-                    Input::Knocked { .. } | Input::Probed { .. } | Input::SweepAnswered | Input::Dropped { .. } => {
-                        false
-                    }
+                    Input::Granted(_)
+                    | Input::Written { .. }
+                    | Input::Knocked { .. }
+                    | Input::Probed { .. }
+                    | Input::SweepAnswered
+                    | Input::Dropped { .. } => false,
                     Input::LinkUp
                     | Input::LinkOnTrial
                     | Input::TrialPassed
