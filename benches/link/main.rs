@@ -43,11 +43,11 @@ struct Size {
 const FULL: Size = Size {
     users: 10_000,
     queues: 1_000,
-    stanzas: 400_000,
-    stanzas_slow: 60_000,
+    stanzas: 200_000,
+    stanzas_slow: 20_000,
     rounds: 3,
     rate: 1_000,
-    length: Duration::from_secs(10),
+    length: Duration::from_secs(5),
     many: 100_000,
 };
 const QUICK: Size = Size {

@@ -33,20 +33,23 @@ pub(crate) enum Depth {
     Raw,
     /// They are cut into stanzas.
     Gate,
-    /// Each is parsed by itself.
+    /// Each is parsed, by a parser of its own.
+    ParseAnew,
+    /// Each is parsed by itself, as rosterd does.
     Parse,
     /// The whole stream is parsed, by tokio-xmpp.
     XmlStream,
 }
 
 impl Depth {
-    pub(crate) const ALL: [Self; 4] = [Self::Raw, Self::Gate, Self::Parse, Self::XmlStream];
+    pub(crate) const ALL: [Self; 5] = [Self::Raw, Self::Gate, Self::ParseAnew, Self::Parse, Self::XmlStream];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Raw => "raw TCP read",
             Self::Gate => "gate alone",
-            Self::Parse => "gate, then minidom",
+            Self::ParseAnew => "gate, then a parser for each stanza",
+            Self::Parse => "gate, then rosterd's parser",
             Self::XmlStream => "tokio-xmpp XmlStream with minidom",
         }
     }
@@ -99,6 +102,7 @@ fn read_pieces(mut socket: TcpStream, depth: Depth) -> anyhow::Result<()> {
         while let Some(piece) = gate.take(&mut input)? {
             ensure!(piece == Piece::Stanza, "this is no stanza: {piece:?}");
             let is_ping = match depth {
+                Depth::ParseAnew => Parser::default().parse(gate.bytes())?.name() == "iq",
                 Depth::Parse => parser.parse(gate.bytes())?.name() == "iq",
                 Depth::Raw | Depth::Gate | Depth::XmlStream => gate.bytes().starts_with(b"<iq"),
             };
