@@ -110,6 +110,7 @@ mod tests {
             name: name.into(),
             jid,
             show: show.into(),
+            status: None,
             enabled,
             reasons,
             suspended_because: (name == "kim").then(|| "lunch".to_owned()),

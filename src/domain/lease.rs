@@ -19,7 +19,7 @@ impl Tick {
         Self(u32::try_from(tenths).unwrap_or(u32::MAX))
     }
 
-    fn after(self, length: Duration) -> Self {
+    pub(super) fn after(self, length: Duration) -> Self {
         let tenths = u32::try_from(length.as_millis().div_ceil(100)).unwrap_or(u32::MAX);
         Self(self.0.saturating_add(tenths))
     }
@@ -93,16 +93,20 @@ impl Leases {
     }
 }
 
-/// How long a resource may be silent: from half of `ping_after` to all of it, differently for each user, so that those who
-/// were heard together are not pinged together.
-fn patience(ping_after: Duration, user: UserId) -> Duration {
-    ping_after / 128 * (64 + user.get() % 65)
+/// How long a resource may be silent that was heard at `since`: from half of `ping_after` to all of it, differently for each
+/// user and each time, so that those who were heard together are not pinged together, and do not come together again.
+fn patience(ping_after: Duration, user: UserId, since: Tick) -> Duration {
+    // Odd numbers with no pattern in their bits: neighbours in number and in time come out far from each other.
+    let mixed = (user.get() ^ since.0.wrapping_mul(0x9e37_79b1)).wrapping_mul(0x85eb_ca6b);
+    let mixed = (mixed ^ mixed >> 15).wrapping_mul(0xc2b2_ae35);
+    let half = ping_after / 2;
+    half + half / (1 << 16) * (mixed >> 16)
 }
 
 /// When a resource needs something, if it does by itself.
 fn due_at(life: Life, since: Tick, user: UserId, policy: &Policy) -> Option<Tick> {
     match life {
-        Life::Heard => Some(since.after(patience(policy.ping_after?, user))),
+        Life::Heard => Some(since.after(patience(policy.ping_after?, user, since))),
         Life::Pinged | Life::Doubted => Some(since.after(policy.ping_timeout)),
         // The first waits for its turn, the others until they are heard.
         Life::Due | Life::Stale | Life::Unread => None,

@@ -38,6 +38,18 @@ impl Resource {
         }
     }
 
+    /// Who has the least of this has been silent longest: who does not answer before who has not yet, and those before who was
+    /// heard last.
+    fn heard_last(&self) -> (u8, Tick) {
+        let rank = match self.life {
+            Life::Stale => 0,
+            Life::Doubted | Life::Pinged => 1,
+            Life::Due => 2,
+            Life::Heard | Life::Unread => 3,
+        };
+        (rank, self.since)
+    }
+
     pub(super) fn set(&mut self, life: Life, since: Tick) {
         (self.life, self.since) = (life, since);
     }
@@ -46,7 +58,7 @@ impl Resource {
 /// All that was seen of one user since the link came up.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Presence {
-    /// Longest silent first. Most users have one, and there may be a million users: no spare room is kept.
+    /// Who last said something stands last. Most users have one, and there may be a million users: no spare room is kept.
     resources: Box<[Resource]>,
     /// Whether anything at all was heard, be it that they are offline.
     pub(crate) heard: bool,
@@ -78,7 +90,8 @@ impl Presence {
         } else {
             let mut resources = std::mem::take(&mut self.resources).into_vec();
             if resources.len() >= RESOURCES_MOST {
-                resources.remove(0);
+                let silent = (0..resources.len()).min_by_key(|at| resources[*at].heard_last());
+                silent.map(|at| resources.remove(at));
             }
             resources.reserve_exact(1);
             resources.push(Resource::new(name));
@@ -126,7 +139,7 @@ impl Presence {
             }
             None => true,
         });
-        // On a tie the last one wins, which is the one heard last.
+        // On a tie the last one wins, which is the one that said something last.
         match merge {
             Merge::MostAvailable => counting.max_by_key(|it| std::cmp::Reverse(precedence.rank(it.show))),
             Merge::HighestPriority => counting.max_by_key(|it| it.priority),
@@ -184,6 +197,26 @@ mod tests {
         let names: Vec<_> = many.resources().iter().map(|it| &*it.name).collect();
         assert_eq!(names.len(), RESOURCES_MOST);
         assert!(names.contains(&"r0") && !names.contains(&"r1") && names.contains(&"new"));
+    }
+
+    #[test]
+    fn who_does_not_answer_makes_room_before_who_does() {
+        let script: Vec<_> = (0..RESOURCES_MOST).map(|n| format!("r{n}:away")).collect();
+        let mut many = presence(&script.join(" "));
+        let tick = |seconds| Tick::default().after(std::time::Duration::from_secs(seconds));
+        for n in 0..RESOURCES_MOST {
+            many.resource_mut(&format!("r{n}")).unwrap().set(Life::Heard, tick(100));
+        }
+        many.resource_mut("r40").unwrap().set(Life::Stale, tick(200));
+        many.resource_mut("r30").unwrap().set(Life::Pinged, tick(150));
+        many.resource_mut("r20").unwrap().set(Life::Due, tick(120));
+        many.resource_mut("r10").unwrap().set(Life::Heard, tick(90));
+        for (n, gone) in ["r40", "r30", "r20", "r10", "r0"].into_iter().enumerate() {
+            let seen = Seen { show: Show::Chat, priority: 0, status: None, known_show: true };
+            many.see(&format!("new{n}"), seen, tick(300));
+            assert!(many.resource_mut(gone).is_none(), "{gone}");
+            assert_eq!(many.resources().len(), RESOURCES_MOST);
+        }
     }
 
     #[test]

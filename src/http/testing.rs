@@ -138,9 +138,19 @@ impl Rig {
     pub(super) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings();
         change(&mut settings);
+        Self::build(settings, policy()).await
+    }
+
+    pub(super) async fn with_policy(change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = policy();
+        change(&mut policy);
+        Self::build(settings(), policy).await
+    }
+
+    async fn build(settings: Settings, policy: Policy) -> Self {
         let store = Trouble::default();
         let committer = Committer::start(Box::new(TroubledStore(MemoryStore::default(), store.clone()))).unwrap();
-        let desk = Desk::new(policy(), Instant::now().into_std());
+        let desk = Desk::new(policy, Instant::now().into_std());
         let (engine, desk, facts) = Engine::new(desk, committer, CancellationToken::new());
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -245,11 +255,20 @@ impl Rig {
 
     /// Has a user of the users' domain say something.
     pub(super) async fn hear(&self, user: &str, show: Show, status: Option<&str>) {
+        self.hear_client(user, "desk", show, 0, status).await;
         let jid = BareJid::parse(&format!("{user}@example.org")).unwrap();
-        let seen = Seen { show, priority: 0, status: status.map(Into::into), known_show: true };
-        let input = Input::Seen { user: jid.clone(), resource: "desk".into(), seen };
-        self.facts.send(Fact::Input(input)).await.unwrap();
         self.until(|desk| desk.user_by_jid(&jid).is_some_and(|user| user.show == show)).await;
+    }
+
+    /// Has one client of a user say something; whether that changes anything is another thing.
+    pub(super) async fn hear_client(&self, user: &str, client: &str, show: Show, priority: i8, status: Option<&str>) {
+        let jid = BareJid::parse(&format!("{user}@example.org")).unwrap();
+        let seen = Seen { show, priority, status: status.map(Into::into), known_show: true };
+        let input = Input::Seen { user: jid.clone(), resource: client.into(), seen };
+        self.facts.send(Fact::Input(input)).await.unwrap();
+        let is_there =
+            |desk: &Desk| desk.user_at(&jid).is_some_and(|id| desk.resources(id).any(|it| it.name == client));
+        self.until(is_there).await;
     }
 
     pub(super) fn break_store(&self) {

@@ -93,6 +93,8 @@ pub struct OperatorStatus {
     pub jid: String,
     /// The show of the user.
     pub show: String,
+    /// The status text of the client that speaks for them.
+    pub status: Option<String>,
     /// `false`: suspended.
     pub enabled: bool,
     /// Why they count as they do.
@@ -184,6 +186,7 @@ fn operator_status(desk: &Desk, operator: &OperatorView<'_>) -> OperatorStatus {
         name: user.name.to_owned(),
         jid: user.jid.to_string(),
         show: user.show.to_string(),
+        status: user.status.map(str::to_owned),
         enabled: operator.enabled,
         reasons: words(desk.why_operator(operator.queue.queue.id, user.id)),
         suspended_because: operator.cause.map(ToString::to_string),

@@ -347,6 +347,36 @@ async fn shows_are_told() {
 }
 
 #[tokio::test]
+async fn the_client_that_counts_speaks_for_its_user() {
+    use crate::domain::{Merge, Show};
+    for (merge, show, status) in [
+        (Merge::MostAvailable, "chat", "call me"),
+        (Merge::HighestPriority, "away", "at lunch"),
+        (Merge::LeastAvailable, "xa", "back tomorrow"),
+    ] {
+        let mut rig = Rig::with_policy(|policy| policy.merge = merge).await;
+        rig.link_up().await;
+        rig.hear_client("ann", "desk", Show::Away, 5, Some("at lunch")).await;
+        rig.hear_client("ann", "phone", Show::Chat, 1, Some("call me")).await;
+        rig.hear_client("ann", "laptop", Show::Xa, 0, Some("back tomorrow")).await;
+        // A negative priority never counts, whatever the policy looks for.
+        rig.hear_client("ann", "robot", Show::Chat, -1, Some("beep")).await;
+        let user = rig.ask("boss", &format!("GET {V1}/users/5"), "").await.line();
+        let expected = format!(r#""show":"{show}","status":"{status}""#);
+        assert!(user.contains(&expected), "{}: {user}", merge.as_str());
+        let queue = rig.ask("boss", &format!("GET {V1}/queues/3"), "").await.line();
+        assert!(queue.contains(&format!(r#""show":"{show}""#)), "{}: {queue}", merge.as_str());
+        // The same in `rosterd status --json`, with what each client says, and why one of them does not count.
+        let status_of = crate::http::admin::status(&rig.desk);
+        let ann = status_of.queues[0].operators.iter().find(|it| it.name == "ann").unwrap();
+        assert_eq!((ann.show.as_str(), ann.status.as_deref()), (show, Some(status)));
+        assert_eq!(ann.reasons, [format!("show-{show}"), "negative-priority".to_owned()]);
+        let clients: Vec<_> = ann.resources.iter().map(|it| (it.name.as_str(), it.priority)).collect();
+        assert_eq!(clients, [("desk", 5), ("phone", 1), ("laptop", 0), ("robot", -1)]);
+    }
+}
+
+#[tokio::test]
 async fn versions() {
     let rig = Rig::new().await;
     let ask = async |version: &str| {
