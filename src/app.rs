@@ -36,6 +36,7 @@ pub const DUMP: admin::Format = admin::Format {
 };
 
 fn policy(settings: &Settings) -> Policy {
+    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
     Policy {
         precedence: settings.availability.precedence,
         merge: settings.availability.merge,
@@ -43,6 +44,8 @@ fn policy(settings: &Settings) -> Policy {
         user_domain: settings.xmpp.user_domain.as_str().into(),
         watcher: settings.xmpp.watcher.clone(),
         who_may_follow: settings.xmpp.who_may_subscribe,
+        followers_of_queue_most: count(settings.xmpp.max_subscribers_per_queue),
+        followers_most: count(settings.xmpp.max_subscribers),
         sweep_rate: settings.xmpp.sweep_rate,
         sweep_quiet: settings.xmpp.sweep_quiet,
         onboarding: settings.onboarding.method,
@@ -265,5 +268,7 @@ mod tests {
         let settings = crate::config::parse(text).unwrap();
         let watcher = Name::parse("staffing", Name::QUEUE_MOST).unwrap();
         assert_eq!(policy(&settings), Policy::new("queues.example.org", "example.org", watcher));
+        let silent = crate::config::parse(&format!("{text}[presence]\nping_after = '0s'\n")).unwrap();
+        assert_eq!(policy(&silent).ping_after, None, "this switches pings off");
     }
 }

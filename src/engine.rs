@@ -34,6 +34,8 @@ const EDITS_MOST: usize = 1_024;
 const WARN_EVERY: Duration = Duration::from_mins(1);
 /// Facts taken in one go, with one hold of the lock.
 const STEP_MOST: usize = 256;
+/// Stanzas handed to the link in one go, with one hold of the lock.
+const SEND_MOST: usize = 1_024;
 /// Writes that share one flush, about.
 const BATCH_MOST: usize = 4_096;
 /// Events kept for listeners that are slow; they are told how many they missed.
@@ -60,6 +62,13 @@ pub enum Fact {
         jid: BareJid,
         /// Whether they want to.
         follow: bool,
+    },
+    /// Somebody was told a queue's presence, and their server says that they are gone for good.
+    FollowerGone {
+        /// The queue's localpart.
+        queue: Name,
+        /// Who.
+        jid: BareJid,
     },
 }
 
@@ -148,6 +157,16 @@ struct Batch {
     commit: Commit,
 }
 
+/// How far what the desk wants sent has been sent.
+enum Sending {
+    /// All of it.
+    Done,
+    /// There is more, and may be room for it.
+    More,
+    /// The link is full; this is the way to it.
+    Blocked(mpsc::Sender<Effect>),
+}
+
 /// The owner of the desk.
 pub struct Engine {
     desk: Arc<RwLock<Desk>>,
@@ -229,19 +248,20 @@ impl Engine {
             while self.batch.is_none() && (self.follows.is_due(now()) || !self.waiting.is_empty()) {
                 self.start_batch();
             }
-            self.warn_of_lost();
+            self.warn_of_follows();
             if stopping && self.batch.is_none() && self.waiting.is_empty() {
                 break;
             }
-            let blocked = self.send();
-            let deadline = self.with(|desk| desk.next_deadline()).filter(|_| blocked.is_none());
+            let sending = self.send();
+            let blocked = matches!(sending, Sending::Blocked(_));
+            let deadline = self.with(|desk| desk.next_deadline()).filter(|_| !blocked);
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
             let deadline = deadline.into_iter().chain(retry).min();
             tokio::select! {
                 Some(fact) = self.facts.recv() => self.take_facts(fact),
                 Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
                 (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
-                () = room(blocked) => {}
+                () = room(sending) => {}
                 () = until(deadline) => {
                     let events = self.with(|desk| desk.tick(now()));
                     self.tell(events);
@@ -279,6 +299,13 @@ impl Engine {
                     self.take_follow((queue, jid), follow, &mut desk);
                     None
                 }
+                Fact::FollowerGone { queue, jid } => {
+                    if desk.follower_gone(&queue, &jid) {
+                        debug!(%queue, follower = %jid, "follower gone for good");
+                        self.follows.put((queue, jid), false);
+                    }
+                    None
+                }
             };
             if let Some(input) = input {
                 let events = desk.apply(input, now());
@@ -309,11 +336,22 @@ impl Engine {
         }
     }
 
-    fn warn_of_lost(&mut self) {
-        if self.follows.lost > 0 && now() >= self.warn_due {
-            self.warn_due = now() + WARN_EVERY;
-            let lost = std::mem::take(&mut self.follows.lost);
+    fn warn_of_follows(&mut self) {
+        let Follows { lost, refused, .. } = &mut self.follows;
+        if *lost + *refused == 0 || now() < self.warn_due {
+            return;
+        }
+        self.warn_due = now() + WARN_EVERY;
+        let (lost, refused) = (std::mem::take(lost), std::mem::take(refused));
+        if lost > 0 {
             warn!(lost, "subscription requests were dropped: too many wait for the store");
+        }
+        if refused > 0 {
+            warn!(
+                refused,
+                "subscription requests were refused: there are as many followers as [xmpp] max_subscribers and \
+                 max_subscribers_per_queue allow"
+            );
         }
     }
 
@@ -371,7 +409,7 @@ impl Engine {
             }
             while let Some(edit) = follows.first().filter(|_| follows.is_due(now()) && change.len() < BATCH_MOST) {
                 match desk.plan(&edit) {
-                    Err(_) => follows.deny_first(desk),
+                    Err(refusal) => follows.deny_first(&refusal, desk),
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => change.extend(plan.change),
                         Err(_) => break,
@@ -436,37 +474,36 @@ impl Engine {
         }
     }
 
-    /// Sends what the desk wants sent, and gives back the way to the link when that is full.
-    fn send(&mut self) -> Option<mpsc::Sender<Effect>> {
-        let mut blocked = None;
-        if let Some(outbox) = &self.outbox {
-            loop {
-                let room = outbox.capacity();
-                let effects = self.with(|desk| desk.outgoing(room, now()));
-                let sent = effects.len();
-                for effect in effects {
-                    match (effect, &self.clerk) {
-                        // No more of these are under way than there is room for.
-                        (Effect::Roster(write), Some(clerk)) => drop(clerk.try_send(write)),
-                        // A link that has gone says so by itself.
-                        (effect, _) => drop(outbox.try_send(effect)),
-                    }
-                }
-                if sent < room {
-                    break;
-                }
-                if room == 0 {
-                    blocked = (!outbox.is_closed()).then(|| outbox.clone());
-                    break;
-                }
-            }
-        }
+    /// Sends of what the desk wants sent as much as the link has room for; facts and edits have their turn before the rest.
+    fn send(&mut self) -> Sending {
+        let sending = self.outbox.as_ref().map_or(Sending::Done, |outbox| self.send_on(outbox));
         self.log_progress();
-        let all_told = blocked.is_none();
-        if all_told && let Some(done) = self.closing.take() {
+        if matches!(sending, Sending::Done)
+            && let Some(done) = self.closing.take()
+        {
             let _ = done.send(());
         }
-        blocked
+        sending
+    }
+
+    fn send_on(&self, outbox: &mpsc::Sender<Effect>) -> Sending {
+        let room = outbox.capacity().min(SEND_MOST);
+        let effects = self.with(|desk| desk.outgoing(room, now()));
+        let sent = effects.len();
+        for effect in effects {
+            match (effect, &self.clerk) {
+                // No more of these are under way than there is room for.
+                (Effect::Roster(write), Some(clerk)) => drop(clerk.try_send(write)),
+                // A link that has gone says so by itself.
+                (effect, _) => drop(outbox.try_send(effect)),
+            }
+        }
+        match room {
+            _ if sent < room => Sending::Done,
+            0 if outbox.is_closed() => Sending::Done,
+            0 => Sending::Blocked(outbox.clone()),
+            _ => Sending::More,
+        }
     }
 
     fn log_progress(&mut self) {
@@ -524,10 +561,13 @@ async fn finished(batch: &mut Option<Batch>) -> (Change, Result<(), StoreError>)
     }
 }
 
-async fn room(blocked: Option<mpsc::Sender<Effect>>) {
-    match blocked {
-        Some(outbox) => drop(outbox.reserve().await),
-        None => std::future::pending().await,
+/// Until something can be sent that waits.
+async fn room(sending: Sending) {
+    match sending {
+        Sending::Blocked(outbox) => drop(outbox.reserve().await),
+        // The link has its turn too.
+        Sending::More => tokio::task::yield_now().await,
+        Sending::Done => std::future::pending().await,
     }
 }
 

@@ -70,6 +70,9 @@
 //! From then on a presence is a lease: a resource that has been silent is pinged, and does not count from when it should have
 //! answered until it is heard again.
 //!
+//! A follower whose server says that they are gone for good is told nothing from that moment, and is no follower once that is
+//! on disk. A server that can not reach theirs says nothing about them.
+//!
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
@@ -86,7 +89,8 @@
 //!    (One of more than 16 MiB does, which no server passes on.) A presence that can not be read ends what its resource
 //!    said before. Whatever is sent, and however much of it, costs memory within bounds, and what is said in answer can be
 //!    parsed (`tests/hostile.rs`, `tests/fuzz`).
-//! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody.
+//! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody; nor does one that
+//!    takes much: what is sent goes out in turns with what comes in.
 //! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
 //!    [`app::serve`].
 //! 10. Numbers of accounts, users and queues are never used again.

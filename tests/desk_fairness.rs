@@ -117,7 +117,7 @@ fn a_request_that_died_with_its_link_is_made_again() {
 #[test]
 fn an_approval_and_a_farewell_that_died_with_their_link_are_said_again() {
     let approve = Effect::Approve { queue: name("law"), to: jid("visitor@example.org") };
-    let deny = Effect::Deny { from: name("tax"), to: jid("visitor@example.org") };
+    let deny = Effect::Deny { from: name("tax"), to: jid("visitor@example.org"), full: false };
     // However many of them were on their way when the link died.
     for taken in 0..8 {
         let mut world = World::new(1_000);
@@ -149,7 +149,7 @@ fn who_comes_back_is_not_turned_away_afterwards() {
         let before = world.desk.outgoing(taken, world.now);
         world.follow("law", "visitor@example.org");
         let after = world.wait(Duration::from_secs(1));
-        let deny = Effect::Deny { from: name("law"), to: jid("visitor@example.org") };
+        let deny = Effect::Deny { from: name("law"), to: jid("visitor@example.org"), full: false };
         assert!(!after.contains(&deny), "{before:?}, and then {after:?}");
         assert!(is_tell(after.last().unwrap(), "law"), "{after:?}");
     }

@@ -384,7 +384,7 @@ impl Model {
                 Effect::Approve { queue, to } => {
                     self.approved.insert((queue, to), self.now);
                 }
-                Effect::Deny { from, to } => {
+                Effect::Deny { from, to, .. } => {
                     self.approved.remove(&(from, to));
                 }
                 Effect::Mark | Effect::Roster(_) => {}

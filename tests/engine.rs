@@ -437,7 +437,7 @@ async fn who_asks_to_follow_what_is_not_there_is_told_so() {
     world.fact(Fact::Follow { queue: name("nowhere"), jid: jid("visitor@example.org"), follow: true }).await;
     let denied = async {
         loop {
-            if let Effect::Deny { from, to } = effects.recv().await.unwrap() {
+            if let Effect::Deny { from, to, full: false } = effects.recv().await.unwrap() {
                 break (from, to);
             }
         }

@@ -8,8 +8,9 @@ mod support;
 
 use std::{sync::atomic::Ordering, time::Duration};
 
+use futures::future::join_all;
 use rosterd::{
-    domain::{Event, Reason},
+    domain::{Event, Policy, Reason, Record, WhoMayFollow},
     xmpp::{Lookout, Settings},
 };
 
@@ -32,10 +33,18 @@ const ASK: &str =
 
 /// A link that is up and swept.
 async fn up(change: impl FnOnce(&mut Settings)) -> (ComponentServer, Connection, World) {
+    up_with(change, |_| ()).await
+}
+
+/// The same, with another policy.
+async fn up_with(
+    change: impl FnOnce(&mut Settings),
+    change_policy: impl FnOnce(&mut Policy),
+) -> (ComponentServer, Connection, World) {
     let server = ComponentServer::start();
     let mut settings = settings(server.address());
     change(&mut settings);
-    let mut world = World::start(settings);
+    let mut world = World::start_with(settings, change_policy);
     let mut connection = server.accept().await;
     assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
     world.swept().await;
@@ -222,6 +231,190 @@ async fn what_operators_do_is_told_to_who_follows() {
     connection.presence_in("ann@localhost", WATCHER, "subscribed").await;
     assert_eq!(connection.presence(WATCHER, "ann@localhost").await, "probe");
     assert!(!world.fact(|fact| fact.contains("Approved")).await.is_empty());
+}
+
+impl Connection {
+    /// Somebody's server gives back what a queue has told them.
+    async fn bounce(&self, from: &str, kind: &str, condition: &str) {
+        let error = format!("<error type='{kind}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
+        self.send_raw(format!("<presence from='{from}' to='{LAW}' type='error'>{error}</presence>")).await;
+    }
+
+    /// Somebody follows the queue, and has been told everything.
+    async fn follower(&mut self, who: &str, told: &str) {
+        self.presence_in(who, LAW, "subscribe").await;
+        assert_eq!(self.presence(LAW, who).await, "subscribed");
+        assert_eq!(self.presence(LAW, who).await, told);
+    }
+}
+
+fn followers(world: &World) -> Vec<String> {
+    let follower = |record: &Record| if let Record::Subscriber(it) = record { Some(it.jid.to_string()) } else { None };
+    world.engine.read(|desk| desk.records().iter().filter_map(follower).collect())
+}
+
+#[tokio::test]
+async fn who_is_gone_for_good_is_told_nothing_more_and_nobody_else() {
+    const EVE: &str = "eve@localhost";
+    const CLOSED: &str = "unavailable The one operator takes no work now";
+    for (kind, condition) in [("cancel", "gone"), ("modify", "gone"), ("cancel", "item-not-found")] {
+        for from in [BOB.to_owned(), format!("{BOB}/phone")] {
+            let (_server, mut connection, world) = up(|_| ()).await;
+            connection.follower(BOB, CLOSED).await;
+            connection.follower(EVE, CLOSED).await;
+            // What others say is about themselves: who does not follow, a server, and who would follow another queue.
+            for other in ["mallory@localhost", "localhost", "bob@elsewhere"] {
+                connection.bounce(other, kind, condition).await;
+            }
+            connection.ann_is("chat").await;
+            for who in [BOB, EVE] {
+                assert_eq!(connection.presence(LAW, who).await, "chat The one operator takes work now");
+            }
+            connection.bounce(&from, kind, condition).await;
+            connection.ann_is("away").await;
+            let told = connection.next_stanza().await;
+            assert_eq!((told.attr("from"), told.attr("to")), (Some(LAW), Some(EVE)), "{told:?}");
+            // Who comes afterwards is the next to be told anything at all.
+            connection.presence_in("zoe@localhost", LAW, "subscribe").await;
+            assert_eq!(connection.next_stanza().await.attr("to"), Some("zoe@localhost"));
+            assert_eq!(followers(&world), [EVE, "zoe@localhost"]);
+            // Their server asks when they are there after all, and hears that they follow no longer.
+            connection.presence_in(&from, LAW, "probe").await;
+            assert_eq!(connection.presence(LAW, BOB).await, "unsubscribed");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_can_not_be_reached_now_is_told_again() {
+    let (_server, mut connection, world) = up(|_| ()).await;
+    connection.follower(BOB, "unavailable The one operator takes no work now").await;
+    for (kind, condition) in [
+        // Servers say so of another one whose address they could not find just now.
+        ("cancel", "remote-server-not-found"),
+        ("wait", "remote-server-timeout"),
+        ("cancel", "remote-server-timeout"),
+        ("wait", "recipient-unavailable"),
+        ("cancel", "service-unavailable"),
+        ("cancel", "not-allowed"),
+        ("auth", "forbidden"),
+        ("modify", "redirect"),
+        ("wait", "resource-constraint"),
+        ("wait", "gone"),
+        ("wait", "item-not-found"),
+        ("cancel", "undefined-condition"),
+        ("", "gone"),
+    ] {
+        for (show, ready) in [("chat", "takes work now"), ("away", "takes no work now")] {
+            connection.bounce(BOB, kind, condition).await;
+            connection.ann_is(show).await;
+            assert_eq!(connection.presence(LAW, BOB).await, format!("{show} The one operator {ready}"), "{condition}");
+        }
+    }
+    // No condition at all, and what is no error.
+    connection.send_raw(format!("<presence from='{BOB}' to='{LAW}' type='error'/>")).await;
+    connection
+        .send_raw(format!("<presence from='{BOB}' to='{LAW}' type='error'><error type='cancel'/></presence>"))
+        .await;
+    connection.ann_is("dnd").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "dnd The one operator takes no work now");
+    assert_eq!(followers(&world), [BOB]);
+}
+
+#[tokio::test]
+async fn a_server_or_a_gateway_may_follow_a_queue() {
+    const WALL: &str = "wall.localhost";
+    let (_server, mut connection, world) = up_with(|_| (), |policy| policy.who_may_follow = WhoMayFollow::Anyone).await;
+    connection.follower(WALL, "unavailable The one operator takes no work now").await;
+    connection.ann_is("chat").await;
+    assert_eq!(connection.presence(LAW, WALL).await, "chat The one operator takes work now");
+    connection.presence_in(WALL, LAW, "probe").await;
+    assert_eq!(connection.presence(LAW, WALL).await, "chat The one operator takes work now");
+    assert_eq!(followers(&world), [WALL]);
+    connection.bounce(WALL, "cancel", "gone").await;
+    connection.presence_in(BOB, LAW, "subscribe").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "subscribed");
+    assert_eq!(followers(&world), [BOB]);
+
+    // Where it may not, it is told so.
+    let (_server, mut connection, _world) = up(|_| ()).await;
+    connection.presence_in(WALL, LAW, "subscribe").await;
+    assert_eq!(connection.presence(LAW, WALL).await, "unsubscribed");
+}
+
+#[tokio::test]
+async fn there_is_a_place_or_a_word_why_not() {
+    let (_server, mut connection, _world) = up_with(|_| (), |policy| policy.followers_of_queue_most = 1).await;
+    connection.follower(BOB, "unavailable The one operator takes no work now").await;
+    connection.presence_in("eve@localhost", LAW, "subscribe").await;
+    let told = connection.presence(LAW, "eve@localhost").await;
+    assert_eq!(told, "unsubscribed This queue has as many followers as it may have.");
+}
+
+/// ann is there, and is pinged.
+async fn pinged(ping_timeout: Duration) -> (ComponentServer, Connection, World, String) {
+    let leases = |policy: &mut Policy| {
+        (policy.ping_after, policy.ping_timeout) = (Some(Duration::from_millis(100)), ping_timeout);
+    };
+    let (server, mut connection, world) = up_with(|_| (), leases).await;
+    connection.follower(BOB, "unavailable The one operator takes no work now").await;
+    connection.ann_is("chat").await;
+    assert_eq!(connection.presence(LAW, BOB).await, "chat The one operator takes work now");
+    let ping = connection.stanza_that(|it| it.has_child("ping", "urn:xmpp:ping")).await;
+    assert_eq!((ping.attr("from"), ping.attr("to")), (Some(WATCHER), Some("ann@localhost/desk")));
+    let id = ping.attr("id").expect("a request has an id").to_owned();
+    (server, connection, world, id)
+}
+
+/// The errors that mean that a resource is gone, or that a client knows no pings.
+const MAY_BE_GONE: [(&str, &str); 5] = [
+    ("cancel", "service-unavailable"),
+    ("wait", "recipient-unavailable"),
+    ("cancel", "item-not-found"),
+    ("cancel", "remote-server-not-found"),
+    ("wait", "remote-server-timeout"),
+];
+
+impl Connection {
+    /// The answer to the ping of ann's resource is an error, which is looked into.
+    async fn doubt(&mut self, id: &str, kind: &str, condition: &str) {
+        let error = format!("<error type='{kind}'><{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>");
+        let iq = format!("<iq from='ann@localhost/desk' to='{WATCHER}' id='{id}' type='error'>{error}</iq>");
+        self.send_raw(iq).await;
+        assert_eq!(self.presence(WATCHER, "ann@localhost").await, "probe", "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_that_means_gone_is_looked_into_and_believed() {
+    let gone = async |(kind, condition): (&'static str, &'static str)| {
+        // The server that has nobody to name says nothing, as ejabberd does.
+        let (_server, mut connection, world, id) = pinged(Duration::from_secs(6)).await;
+        connection.doubt(&id, kind, condition).await;
+        let told = connection.presence(LAW, BOB).await;
+        assert_eq!(told, "unavailable The one operator takes no work now", "{condition}");
+        let why = world.engine.read(|desk| {
+            let ann = desk.user_by_jid(&rosterd::domain::BareJid::parse("ann@localhost").unwrap()).unwrap().id;
+            desk.why_user(ann)
+        });
+        assert_eq!(why.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["offline"], "{condition}");
+        assert_eq!(world.engine.read(|desk| desk.tally().stale), 0, "{condition}");
+    };
+    join_all(MAY_BE_GONE.map(gone)).await;
+}
+
+#[tokio::test]
+async fn a_client_that_knows_no_pings_goes_on_counting() {
+    let stays = async |(kind, condition): (&'static str, &'static str)| {
+        let (_server, mut connection, world, id) = pinged(Duration::from_mins(1)).await;
+        connection.doubt(&id, kind, condition).await;
+        // The answer to the probe names it, and from there on all begins anew: it is pinged again.
+        connection.ann_is("chat").await;
+        let ping = connection.next_stanza().await;
+        assert!(ping.has_child("ping", "urn:xmpp:ping"), "{condition}: {ping:?}");
+        assert_eq!(world.engine.read(|desk| desk.queues().next().unwrap().published.show.as_str()), "chat");
+    };
+    join_all(MAY_BE_GONE.map(stays)).await;
 }
 
 #[tokio::test]

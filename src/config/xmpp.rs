@@ -24,6 +24,10 @@ pub struct Xmpp {
     pub watcher: Name,
     /// Who may follow a queue's presence.
     pub who_may_subscribe: WhoMayFollow,
+    /// The most followers of all queues together.
+    pub max_subscribers: u32,
+    /// The most followers of one queue.
+    pub max_subscribers_per_queue: u32,
     /// How long the server may be silent before it is pinged.
     pub ping_after: Duration,
     /// How long the answer may take before the link is given up.
@@ -86,6 +90,17 @@ const WHO_MAY_SUBSCRIBE: Key = Key {
           queue. Who follows one already goes on. Who may follow a queue also finds it in service discovery, and sees the \
           names of those who answer there.",
 };
+const MAX_SUBSCRIBERS: Key = Key {
+    path: "xmpp.max_subscribers",
+    value: Given::Default("1000000"),
+    doc: "How many followers all queues may have together: each takes about 200 bytes of memory, and as many of disk. Who \
+          comes after that is refused; who follows already goes on.",
+};
+const MAX_SUBSCRIBERS_PER_QUEUE: Key = Key {
+    path: "xmpp.max_subscribers_per_queue",
+    value: Given::Default("200000"),
+    doc: "How many followers one queue may have.",
+};
 const PING_AFTER: Key = Key {
     path: "xmpp.ping_after",
     value: Given::Default("\"30s\""),
@@ -143,6 +158,8 @@ pub(super) const KEYS: &[Key] = &[
     SECRET_FILE,
     WATCHER,
     WHO_MAY_SUBSCRIBE,
+    MAX_SUBSCRIBERS,
+    MAX_SUBSCRIBERS_PER_QUEUE,
     PING_AFTER,
     PING_TIMEOUT,
     RETRY_AFTER,
@@ -168,6 +185,8 @@ impl Xmpp {
             Name::parse(&name, Name::QUEUE_MOST).map_err(|error| error.to_string())
         });
         let who_may_subscribe = keys.take(&WHO_MAY_SUBSCRIBE, reader::choice(&WhoMayFollow::ALL, WhoMayFollow::as_str));
+        let max_subscribers = keys.take(&MAX_SUBSCRIBERS, reader::number);
+        let max_subscribers_per_queue = keys.take(&MAX_SUBSCRIBERS_PER_QUEUE, reader::number);
         let ping_after = keys.take(&PING_AFTER, reader::some_time);
         let ping_timeout = keys.take(&PING_TIMEOUT, reader::some_time);
         if let (Some(after), Some(timeout)) = (ping_after, ping_timeout)
@@ -194,6 +213,8 @@ impl Xmpp {
             secret: secret?,
             watcher: watcher?,
             who_may_subscribe: who_may_subscribe?,
+            max_subscribers: max_subscribers?,
+            max_subscribers_per_queue: max_subscribers_per_queue?,
             ping_after: ping_after?,
             ping_timeout: ping_timeout?,
             retry_after: retry_after?,

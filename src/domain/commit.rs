@@ -232,6 +232,7 @@ impl Desk {
 
     fn put_subscriber(&mut self, subscriber: Subscriber) {
         if let Some(state) = self.queues.get_mut(&subscriber.queue) {
+            self.followers += usize::from(!state.subscribers.contains_key(&subscriber.jid));
             let told = state.subscribers.entry(subscriber.jid.clone()).or_default();
             self.outbox.welcome(told, &state.queue, subscriber.jid);
         }
@@ -239,10 +240,13 @@ impl Desk {
 
     fn delete_subscriber(&mut self, queue: QueueId, jid: &BareJid) {
         if let Some(state) = self.queues.get_mut(&queue)
-            && state.subscribers.remove(jid).is_some()
+            && let Some(told) = state.subscribers.remove(jid)
         {
+            self.followers -= 1;
             self.outbox.ungreet(queue, jid);
-            self.outbox.farewell(state.queue.name.clone(), jid.clone());
+            if !told.gone {
+                self.outbox.farewell(state.queue.name.clone(), jid.clone());
+            }
         }
     }
 }

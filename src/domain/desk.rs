@@ -32,6 +32,10 @@ pub struct Policy {
     pub watcher: Name,
     /// Who may follow a queue's presence. Who follows already goes on.
     pub who_may_follow: WhoMayFollow,
+    /// The most followers of one queue. Those that there are already stay.
+    pub followers_of_queue_most: usize,
+    /// The most followers of all queues together.
+    pub followers_most: usize,
     /// How many probes and subscription requests go out a second, at the most.
     pub sweep_rate: u32,
     /// How long late answers are waited for after the server has worked off the last probe.
@@ -61,6 +65,8 @@ impl Policy {
             user_domain: user_domain.into(),
             watcher,
             who_may_follow: WhoMayFollow::default(),
+            followers_of_queue_most: 200_000,
+            followers_most: 1_000_000,
             sweep_rate: 1_500,
             sweep_quiet: Duration::from_secs(1),
             onboarding: Onboarding::default(),
@@ -113,6 +119,8 @@ pub struct Desk {
     pub(super) causes: HashMap<(QueueId, UserId), Cause>,
     /// Which accounts a JID is linked to.
     pub(super) admins: HashMap<BareJid, BTreeSet<AccountId>>,
+    /// How many followers all queues have together.
+    pub(super) followers: usize,
     pub(super) index: Index,
     pub(super) sweep: Sweep,
     pub(super) outbox: Outbox,
@@ -271,6 +279,7 @@ impl Desk {
             queues: BTreeMap::new(),
             causes: HashMap::new(),
             admins: HashMap::new(),
+            followers: 0,
             index: Index::default(),
             outbox: Outbox::default(),
             leases: Leases::default(),
@@ -331,7 +340,7 @@ impl Desk {
             }
             Input::Knocked { from } => {
                 let watcher = self.policy.watcher.clone();
-                self.deny(watcher, from);
+                self.deny(watcher, from, false);
             }
             Input::Probed { queue, from } => self.probed(queue, from),
             Input::SweepAnswered => self.mark_answered(now, &mut events),

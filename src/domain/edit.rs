@@ -238,6 +238,8 @@ pub enum Refusal {
     NoQueue,
     /// They may not follow queues.
     MayNotFollow,
+    /// The queue, or the deployment, has as many followers as it may have.
+    TooManyFollowers,
     /// No such user, or another account's.
     NoUser,
     /// The user is not assigned to the queue.
@@ -281,6 +283,7 @@ impl fmt::Display for Refusal {
             Self::PasswordChanged => f.write_str("the password has been changed meanwhile"),
             Self::NoQueue => f.write_str("there is no such queue"),
             Self::MayNotFollow => f.write_str("they may not follow this queue"),
+            Self::TooManyFollowers => f.write_str("the queue has as many followers as it may have"),
             Self::NoUser => f.write_str("there is no such user"),
             Self::NotAssigned => f.write_str("the user is not assigned to the queue"),
             Self::NotAllowed => f.write_str("they may not change this"),

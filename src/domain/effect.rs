@@ -44,6 +44,8 @@ pub enum Effect {
         from: Name,
         /// Who.
         to: BareJid,
+        /// Since it has as many followers as it may have.
+        full: bool,
     },
     /// Tell a follower of a queue its presence.
     Tell {

@@ -131,7 +131,8 @@ impl fmt::Display for Name {
     }
 }
 
-/// An XMPP address without a resource, with a localpart, prepared (RFC 7622): `ann@example.org`.
+/// An XMPP address without a resource, prepared (RFC 7622): `ann@example.org`. Only followers may have none before the `@`:
+/// servers and gateways.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BareJid(Box<str>);
 
@@ -141,12 +142,21 @@ impl BareJid {
     /// # Errors
     /// A sentence that says what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
+        let jid = Self::of_follower(text)?;
+        if jid.localpart().is_empty() {
+            return Err(format!("{text:?} has no part before an `@`"));
+        }
+        Ok(jid)
+    }
+
+    /// Takes an address of the form `name@domain` or `domain`: whoever may follow a queue.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn of_follower(text: &str) -> Result<Self, String> {
         let parsed = jid::Jid::new(text).map_err(|error| format!("{text:?} is not an XMPP address: {error}"))?;
         if parsed.resource().is_some() {
             return Err(format!("{text:?} has a resource: only the part before `/` is wanted"));
-        }
-        if parsed.node().is_none() {
-            return Err(format!("{text:?} has no part before an `@`"));
         }
         // What becomes something else again when it is prepared again is another address for every server on the way.
         if jid::Jid::new(parsed.as_str()).map_or(true, |again| again != parsed) {
@@ -173,7 +183,7 @@ impl BareJid {
         &self.0
     }
 
-    /// What stands before the `@`.
+    /// What stands before the `@`; nothing where there is none.
     #[must_use]
     pub fn localpart(&self) -> &str {
         self.0.split_once('@').map_or("", |(local, _)| local)
@@ -225,5 +235,9 @@ mod tests {
         assert!(check("\u{1d2c}nn@example.org").unwrap_err().contains("different ways"));
         let jid = BareJid::parse("ann@example.org").unwrap();
         assert_eq!((jid.localpart(), jid.domain()), ("ann", "example.org"));
+        let server = BareJid::of_follower("Wall.example.org").unwrap();
+        assert_eq!((server.localpart(), server.domain()), ("", "wall.example.org"));
+        assert_eq!(BareJid::of_follower("ann@example.org"), Ok(jid));
+        assert!(BareJid::of_follower("example.org/x").is_err() && BareJid::of_follower("@example.org").is_err());
     }
 }

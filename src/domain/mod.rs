@@ -22,6 +22,7 @@ pub mod user;
 
 mod commit;
 mod duty;
+mod followers;
 mod index;
 mod lease;
 mod outgoing;

@@ -35,6 +35,14 @@ enum Once {
     Farewell(Name, BareJid),
 }
 
+/// Somebody who does not follow a JID of ours, and is to be told so.
+#[derive(Debug, PartialEq, Eq)]
+struct Denial {
+    from: Name,
+    to: BareJid,
+    full: bool,
+}
+
 /// What one follower of a queue was told.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Told {
@@ -43,6 +51,8 @@ pub(super) struct Told {
     published: Option<Published>,
     /// They are to be told that they may follow.
     pub(super) approve: bool,
+    /// Their server says that they are gone for good: they are told nothing until they are heard.
+    pub(super) gone: bool,
 }
 
 /// A pass over the followers of a queue.
@@ -59,7 +69,7 @@ pub(super) struct Outbox {
     /// Whose turn it is, where several kinds of work wait.
     turn: u8,
     sent: VecDeque<(Instant, Once)>,
-    denials: VecDeque<(Name, BareJid)>,
+    denials: VecDeque<Denial>,
     /// Those who followed a queue that went. Bounded by the followers there were.
     farewells: BTreeSet<(Name, BareJid)>,
     /// Followers to be told alone. Bounded by the followers there are.
@@ -75,9 +85,9 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn deny(&mut self, from: Name, to: BareJid) {
+    pub(super) fn deny(&mut self, from: Name, to: BareJid, full: bool) {
         if self.denials.len() < DENIALS_MOST {
-            self.denials.push_back((from, to));
+            self.denials.push_back(Denial { from, to, full });
         }
     }
 
@@ -89,13 +99,13 @@ impl Outbox {
     pub(super) fn welcome(&mut self, told: &mut Told, queue: &Queue, to: BareJid) {
         let parting = (queue.name.clone(), to.clone());
         self.farewells.remove(&parting);
-        self.denials.retain(|denial| *denial != parting);
+        self.denials.retain(|denial| (&denial.from, &denial.to) != (&parting.0, &parting.1));
         told.approve = true;
         self.greet(told, queue.id, to);
     }
 
     pub(super) fn greet(&mut self, told: &mut Told, queue: QueueId, to: BareJid) {
-        told.link = 0;
+        (told.link, told.gone) = (0, false);
         self.greets.insert((queue, to));
     }
 
@@ -225,11 +235,11 @@ impl Desk {
 
     /// What ends something: refusals, and farewells of queues that went.
     fn next_parting(&mut self, now: Instant) -> Option<Effect> {
-        if let Some((from, to)) = self.outbox.denials.pop_front() {
-            return Some(Effect::Deny { from, to });
+        if let Some(Denial { from, to, full }) = self.outbox.denials.pop_front() {
+            return Some(Effect::Deny { from, to, full });
         }
         let (queue, to) = self.outbox.farewells.pop_first()?;
-        self.outbox.denials.push_front((queue.clone(), to.clone()));
+        self.outbox.denials.push_front(Denial { from: queue.clone(), to: to.clone(), full: false });
         self.outbox.remember(Once::Farewell(queue.clone(), to.clone()), now);
         Some(Effect::Tell { queue, to, published: Published::CLOSED })
     }
@@ -286,9 +296,9 @@ impl Desk {
         true
     }
 
-    /// Tells somebody that they do not follow this JID of ours.
-    pub fn deny(&mut self, from: Name, to: BareJid) {
-        self.outbox.deny(from, to);
+    /// Tells somebody that they do not follow this JID of ours; `full`: since it has as many followers as it may have.
+    pub fn deny(&mut self, from: Name, to: BareJid, full: bool) {
+        self.outbox.deny(from, to, full);
     }
 
     fn next_greet(&mut self, now: Instant) -> Option<Effect> {
@@ -305,7 +315,7 @@ impl Desk {
             if told.link == link && told.published == Some(published) {
                 continue;
             }
-            *told = Told { link, published: Some(published), approve: false };
+            (told.link, told.published) = (link, Some(published));
             return Some(Effect::Tell { queue, to, published });
         }
         None
@@ -333,7 +343,8 @@ impl Desk {
         let from = pass.after.as_ref().map_or(Unbounded, Excluded);
         let mut rest = state.subscribers.range_mut::<BareJid, _>((from, Unbounded));
         // Who waits to be approved is told then.
-        let is_due = |told: &Told| !told.approve && (told.link != link || told.published != Some(wanted));
+        let is_due =
+            |told: &Told| !(told.approve || told.gone) && (told.link != link || told.published != Some(wanted));
         let (to, told) = rest.find(|(_, told)| is_due(told))?;
         pass.after = Some(to.clone());
         (told.link, told.published) = (link, Some(wanted));
@@ -353,7 +364,7 @@ impl Desk {
         let state = id.and_then(|id| self.queues.get_mut(&id));
         match state.and_then(|state| Some((state.queue.id, state.subscribers.get_mut(&from)?))) {
             Some((id, told)) => self.outbox.greet(told, id, from),
-            None => self.outbox.deny(queue, from),
+            None => self.outbox.deny(queue, from, false),
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::{
     Account, AccountId, BareJid, Desk, Edit, Key, Name, Outcome, Queue, QueueFields, QueueId, Record, Refusal, Session,
-    Subscriber, TokenHash, UnixTime, User, UserFields, UserId, Write,
+    TokenHash, UnixTime, User, UserFields, UserId, Write,
 };
 
 /// The most sessions that an account keeps open at a time.
@@ -45,6 +45,8 @@ pub enum Claim {
     Jid(BareJid),
     /// A follower of a queue.
     Subscriber(QueueId, BareJid),
+    /// The last places for followers.
+    LastPlaces,
     /// A session.
     Session(TokenHash),
 }
@@ -61,6 +63,11 @@ impl Claims {
         claims.0.extend(shared.into_iter().map(|claim| (claim, false)));
         claims.0.extend(exclusive.into_iter().map(|claim| (claim, true)));
         claims
+    }
+
+    /// Adds one that the plan changes.
+    pub(super) fn add(&mut self, exclusive: Claim) {
+        self.0.insert(exclusive, true);
     }
 
     /// Adds the claims of another plan.
@@ -324,26 +331,6 @@ impl Desk {
         }
         plan.change.push(Write::Delete(Key::User(id)));
         Ok(plan)
-    }
-
-    fn plan_following(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
-        let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
-        if !self.may_follow(queue.id, &jid) {
-            return Err(Refusal::MayNotFollow);
-        }
-        let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];
-        let claims = Claims::of(shared, [Claim::Subscriber(queue.id, jid.clone())]);
-        // Written again where it is there already, so that who asks again is answered again.
-        let change = vec![Write::Put(Record::Subscriber(Subscriber { queue: queue.id, jid }))];
-        Ok(Plan { change, claims, outcome: Outcome::Done })
-    }
-
-    fn plan_unfollowing(&self, queue: &Name, jid: BareJid) -> Result<Plan, Refusal> {
-        let queue = self.queue_named(queue).ok_or(Refusal::NoQueue)?;
-        let shared = [Claim::Account(queue.account), Claim::Queue(queue.id)];
-        let claims = Claims::of(shared, [Claim::Subscriber(queue.id, jid.clone())]);
-        let change = vec![Write::Delete(Key::Subscriber(queue.id, jid))];
-        Ok(Plan { change, claims, outcome: Outcome::Done })
     }
 
     fn plan_import(&self, mut records: Vec<Record>) -> Result<Plan, Refusal> {

@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use crate::domain::{BareJid, Desk, Edit, Name};
+use crate::domain::{BareJid, Desk, Edit, Name, Refusal};
 
 /// How many followers may wait for the store; more are dropped.
 const FOLLOWS_MOST: usize = 16_384;
@@ -17,6 +17,8 @@ pub(super) struct Follows {
     order: VecDeque<Follower>,
     wanted: HashMap<Follower, bool>,
     pub(super) lost: u64,
+    /// How many were refused since there are as many followers as there may be.
+    pub(super) refused: u64,
     /// Nothing is tried before this, since there was no room on the disk.
     pub(super) not_before: Option<Instant>,
 }
@@ -63,9 +65,11 @@ impl Follows {
     }
 
     /// Tells the first that they do not follow what is not there, or what they may not.
-    pub(super) fn deny_first(&self, desk: &mut Desk) {
+    pub(super) fn deny_first(&mut self, refusal: &Refusal, desk: &mut Desk) {
         if let Some(Edit::Follow { queue, jid }) = self.first() {
-            desk.deny(queue, jid);
+            let full = *refusal == Refusal::TooManyFollowers;
+            self.refused += u64::from(full);
+            desk.deny(queue, jid, full);
         }
     }
 }

@@ -190,10 +190,10 @@ fn check(record: &Record) -> Result<(), String> {
         Ok(prepared) => Err(format!("the name {name} should be written {prepared}")),
         Err(error) => Err(error.to_string()),
     };
-    let jid = |jid: &BareJid| match BareJid::parse(jid.as_str())? {
-        prepared if prepared == *jid => Ok(()),
-        prepared => Err(format!("the JID {jid} should be written {prepared}")),
+    let is_prepared = |jid: &BareJid, prepared: &BareJid| {
+        if prepared == jid { Ok(()) } else { Err(format!("the JID {jid} should be written {prepared}")) }
     };
+    let jid = |jid: &BareJid| is_prepared(jid, &BareJid::parse(jid.as_str())?);
     match record {
         Record::Account(account) => {
             name(&account.name, Name::QUEUE_MOST)?;
@@ -201,7 +201,7 @@ fn check(record: &Record) -> Result<(), String> {
         }
         Record::Queue(queue) => name(&queue.name, Name::QUEUE_MOST),
         Record::User(user) => name(&user.name, Name::USER_MOST).and_then(|()| jid(&user.jid)),
-        Record::Subscriber(subscriber) => jid(&subscriber.jid),
+        Record::Subscriber(it) => is_prepared(&it.jid, &BareJid::of_follower(it.jid.as_str())?),
         Record::Operator(operator) => operator.cause.iter().try_for_each(|cause| match Cause::parse(cause.as_str())? {
             parsed if parsed == *cause => Ok(()),
             parsed => Err(format!(
@@ -364,7 +364,9 @@ mod tests {
         check(format!("{good}\n"), "line 10: the file goes on after its end");
         check(good.replace("\"ann\"", "\"Ann\""), "line 4: the name Ann should be written ann");
         check(good.replace("\"ann\"", "\"a n\""), "line 4: the name contains a space, which is not allowed");
-        check(good.replace("bob@example.org", "example.org"), "line 7: \"example.org\" has no part before an `@`");
+        check(good.replace("ann@example.org", "example.org"), "line 4: \"example.org\" has no part before an `@`");
+        let resource = "line 7: \"example.org/x\" has a resource: only the part before `/` is wanted";
+        check(good.replace("bob@example.org", "example.org/x"), resource);
         check(
             good.replace("\"enabled\":false", "\"on\":1"),
             "line 6: unknown field `on`, expected one of `queue`, `user`, `enabled`, `suspended` (column 36)",

@@ -31,6 +31,8 @@ pub(super) enum Meaning {
     },
     /// Somebody wants to follow a queue, or no longer.
     Follow { queue: Name, jid: BareJid, follow: bool },
+    /// What a queue told somebody came back, since they are gone for good.
+    FollowerGone { queue: Name, jid: BareJid },
     /// Somebody asks for an answer.
     Request(Request),
     /// An answer to a request of ours.
@@ -95,6 +97,17 @@ const GONE: [&str; 5] = [
     "remote-server-timeout",
 ];
 
+/// Whether an error says that there is nobody at an address, and never will be (RFC 6120 section 8.3.3): `gone`, whose type
+/// was `modify` in RFC 3920, or `item-not-found`. Not `remote-server-not-found`, though its type is `cancel` too: servers
+/// give that whenever they can not find or reach another one, which may be back in a minute.
+fn is_for_good(stanza: &Element) -> bool {
+    let Some(error) = error_of(stanza) else { return false };
+    match (error.attr("type"), condition_of(error)) {
+        (Some("cancel" | "modify"), Some("gone")) | (Some("cancel"), Some("item-not-found")) => true,
+        (_, _) => false,
+    }
+}
+
 /// What a server says before it ends a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct StreamError {
@@ -126,6 +139,7 @@ pub(super) fn glimpse(head: &[u8], parser: &mut Parser, ours: &Ours) -> Glimpse 
         Meaning::Input(_)
         | Meaning::Dropped { .. }
         | Meaning::Follow { .. }
+        | Meaning::FollowerGone { .. }
         | Meaning::Request(_)
         | Meaning::Answer(_)
         | Meaning::Echo { .. }
@@ -168,7 +182,7 @@ fn dropped(from: Option<&Jid>, reason: &'static str) -> Meaning {
     Meaning::Dropped { from: from.and_then(bare), reason }
 }
 
-/// The bare address of somebody on a server; servers and components have none.
+/// The bare address of somebody on a server; servers and components are nobody.
 pub(super) fn bare(jid: &Jid) -> Option<BareJid> {
     jid.node()?;
     let bare = jid.as_str().split('/').next()?;
@@ -176,11 +190,10 @@ pub(super) fn bare(jid: &Jid) -> Option<BareJid> {
 }
 
 fn presence(stanza: &Element, from: &Jid, to: &Jid, ours: &Ours) -> Meaning {
-    let Some(user) = bare(from) else { return Meaning::Nothing };
     match ours.target(to) {
-        Target::Watcher => watched(stanza, user, from),
-        Target::Queue(queue) => asked_of_queue(stanza, queue, user),
-        Target::Component => relayed(stanza, user, from),
+        Target::Watcher => bare(from).map_or(Meaning::Nothing, |user| watched(stanza, user, from)),
+        Target::Queue(queue) => asked_of_queue(stanza, queue, BareJid::prepared(from.to_bare().as_str())),
+        Target::Component => bare(from).map_or(Meaning::Nothing, |user| relayed(stanza, user, from)),
         Target::Nothing => Meaning::Nothing,
     }
 }
@@ -214,16 +227,18 @@ fn watched(stanza: &Element, user: BareJid, from: &Jid) -> Meaning {
     Meaning::Input(input)
 }
 
-/// Presence for a queue (RFC 6121 section 3), whose server we are.
+/// Presence for a queue (RFC 6121 section 3), whose server we are. A server or a gateway may follow it too.
 fn asked_of_queue(stanza: &Element, queue: Name, from: BareJid) -> Meaning {
     match stanza.attr("type") {
         // What is stored has to be the same when it is prepared again.
-        Some("subscribe") => match BareJid::parse(from.as_str()) {
+        Some("subscribe") => match BareJid::of_follower(from.as_str()) {
             Ok(jid) => Meaning::Follow { queue, jid, follow: true },
             Err(_) => Meaning::Dropped { from: None, reason: "unstable-address" },
         },
         Some("unsubscribe") => Meaning::Follow { queue, jid: from, follow: false },
         Some("probe") => Meaning::Input(Input::Probed { queue, from }),
+        // Servers see to it that nobody speaks for somebody else.
+        Some("error") if is_for_good(stanza) => Meaning::FollowerGone { queue, jid: from },
         // A queue follows nobody, so what others are is nothing to it.
         _ => Meaning::Nothing,
     }
@@ -301,7 +316,7 @@ fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
         Some("set") => stanza.children().next().map_or(Query::Other, |payload| told_to(stanza, payload)),
         Some("result") => return Meaning::Answer(Answer { id, from, error: None }),
         Some("error") => {
-            let error = error_condition(stanza).unwrap_or("undefined-condition").to_owned();
+            let error = error_of(stanza).and_then(condition_of).unwrap_or("undefined-condition").to_owned();
             return Meaning::Answer(Answer { id, from, error: Some(error) });
         }
         _ => return dropped(Some(&from), "unknown-iq-type"),
@@ -309,8 +324,11 @@ fn iq(stanza: &Element, from: Jid, to: Jid, ours: &Ours) -> Meaning {
     Meaning::Request(Request { target: ours.target(&to), from, to, id, query })
 }
 
-fn error_condition(stanza: &Element) -> Option<&str> {
-    let error = stanza.children().find(|child| child.name() == "error" && is_of_stanza(child))?;
+fn error_of(stanza: &Element) -> Option<&Element> {
+    stanza.children().find(|child| child.name() == "error" && is_of_stanza(child))
+}
+
+fn condition_of(error: &Element) -> Option<&str> {
     error.children().find(|child| child.has_ns(ns::XMPP_STANZAS)).map(Element::name)
 }
 
@@ -474,9 +492,44 @@ mod tests {
         for kind in ["unavailable", "subscribed", "unsubscribed", "error", "weird"] {
             assert_eq!(of(kind), Meaning::Nothing, "{kind}");
         }
+        let wall = meaning("<presence from='wall.localhost/x' to='law@queues.localhost' type='subscribe'/>");
+        let jid = BareJid::of_follower("wall.localhost").unwrap();
+        assert_eq!(wall, Meaning::Follow { queue: law(), jid, follow: true });
         let long = "x".repeat(61);
         let stanza = format!("<presence from='ann@localhost/x' to='{long}@queues.localhost' type='subscribe'/>");
         assert_eq!(meaning(&stanza), Meaning::Nothing);
+    }
+
+    #[test]
+    fn a_follower_is_gone_for_good_or_not() {
+        let check = |kind: &str, condition: &str, for_good: bool| {
+            let stanza = format!(
+                "<presence from='ann@localhost' to='law@queues.localhost' type='error'><error type='{kind}'>\
+                 <{condition} xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>"
+            );
+            let gone = Meaning::FollowerGone { queue: Name::parse("law", 60).unwrap(), jid: ann() };
+            assert_eq!(meaning(&stanza), if for_good { gone } else { Meaning::Nothing }, "{kind} {condition}");
+        };
+        check("cancel", "gone", true);
+        check("modify", "gone", true);
+        check("cancel", "item-not-found", true);
+        check("wait", "gone", false);
+        check("wait", "item-not-found", false);
+        for condition in [
+            "remote-server-not-found",
+            "remote-server-timeout",
+            "recipient-unavailable",
+            "service-unavailable",
+            "not-allowed",
+            "forbidden",
+            "redirect",
+            "resource-constraint",
+            "internal-server-error",
+            "undefined-condition",
+        ] {
+            check("cancel", condition, false);
+            check("wait", condition, false);
+        }
     }
 
     #[test]

@@ -36,6 +36,9 @@ impl Ids {
 /// What an operator reads beside our request to see their presence (RFC 6121 section 3.1.1).
 const WHY_ASK: &str = "May rosterd see whether you are available? The queues that you staff are open when you are.";
 
+/// What somebody reads beside our refusal, where there is no place for them.
+const WHY_FULL: &str = "This queue has as many followers as it may have.";
+
 /// The stanza that does it.
 pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
     let watcher = || ours.at(&ours.watcher);
@@ -51,7 +54,13 @@ pub(super) fn encode(effect: &Effect, ours: &Ours, ids: &Ids) -> Element {
         Effect::Roster(write) => roster(write, ours, ids),
         Effect::Mark => ping_server(&ids.mark, ours),
         Effect::Approve { queue, to } => presence(&ours.at(queue), to, Some("subscribed")),
-        Effect::Deny { from, to } => presence(&ours.at(from), to, Some("unsubscribed")),
+        Effect::Deny { from, to, full } => {
+            let mut stanza = presence(&ours.at(from), to, Some("unsubscribed"));
+            if *full {
+                stanza.append_child(text_element("status", WHY_FULL));
+            }
+            stanza
+        }
         Effect::Tell { queue, to, published } => tell(&ours.at(queue), to, *published),
     }
 }
@@ -284,7 +293,10 @@ mod tests {
             Effect::Approve { queue: law(), to: user() },
             &format!("<presence {queue} type='subscribed'></presence>"),
         );
-        check(Effect::Deny { from: law(), to: user() }, &format!("<presence {queue} type='unsubscribed'></presence>"));
+        let deny = |full| Effect::Deny { from: law(), to: user(), full };
+        check(deny(false), &format!("<presence {queue} type='unsubscribed'></presence>"));
+        let full = format!("<presence {queue} type='unsubscribed'><status>{WHY_FULL}</status></presence>");
+        check(deny(true), &full);
         let published = |show| Published { show, ready: 1, enabled: 2, closed: false };
         let tell = |show| Effect::Tell { queue: law(), to: user(), published: published(show) };
         let status = "<status>1 of 2 operators takes work now</status>";

@@ -107,6 +107,7 @@ impl Wire {
             Meaning::Input(input) => Reading::Tell(Fact::Input(input)),
             Meaning::Dropped { from, reason } => Reading::Dropped { from, reason, glimpsed: None },
             Meaning::Follow { queue, jid, follow } => Reading::Tell(Fact::Follow { queue, jid, follow }),
+            Meaning::FollowerGone { queue, jid } => Reading::Tell(Fact::FollowerGone { queue, jid }),
             Meaning::Request(request) => Reading::Asked(Box::new(request)),
             Meaning::Message { from, to, id } => {
                 Reading::Answer { to: from.to_bare().to_string(), reply: iq::message_error(from, to, id) }

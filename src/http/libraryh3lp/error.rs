@@ -84,6 +84,7 @@ impl Failure {
                 | Refusal::NotAllowed
                 | Refusal::TooManyAdmins { .. }
                 | Refusal::NotLinked(_)
+                | Refusal::TooManyFollowers
                 | Refusal::NoMoreIds => Self::refused(refusal.to_string()),
             },
             // Why has been logged where it happened.

@@ -152,9 +152,20 @@ impl World {
                 let records = self.desk.records();
                 match self.desk.plan(&edit) {
                     Ok(plan) => drop(self.desk.commit(plan.change)),
-                    Err(_) => self.desk.deny(queue, jid.clone()),
+                    Err(_) => self.desk.deny(queue, jid.clone(), false),
                 }
-                assert!(self.desk.records() == records || jid.as_str().ends_with("@localhost") || !follow, "{jid}");
+                assert!(self.desk.records() == records || jid.domain() == "localhost" || !follow, "{jid}");
+                assert_eq!(self.observed(), before, "to follow is not to be present");
+            }
+            Fact::FollowerGone { queue, jid } => {
+                let (before, records) = (self.observed(), self.desk.records());
+                let follows = self.desk.follower_gone(&queue, &jid);
+                assert!(self.desk.records() == records, "it counts once it is stored");
+                if follows {
+                    let plan = self.desk.plan(&Edit::Unfollow { queue, jid }).expect("who follows can stop");
+                    assert_eq!(plan.change.len(), 1, "nobody else is dropped");
+                    drop(self.desk.commit(plan.change));
+                }
                 assert_eq!(self.observed(), before, "to follow is not to be present");
             }
             Fact::Input(input) => {
