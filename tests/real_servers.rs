@@ -1,5 +1,7 @@
 //! On the real servers of Debian's packages.
 
+#[path = "support/apart.rs"]
+mod apart;
 #[path = "support/catalogue.rs"]
 mod catalogue;
 #[path = "../examples/support/client.rs"]
@@ -12,6 +14,8 @@ mod daemon;
 mod ejabberd;
 #[path = "../examples/support/frames.rs"]
 mod frames;
+#[path = "support/ghosts.rs"]
+mod ghosts;
 #[path = "support/hostile.rs"]
 mod hostile;
 #[path = "support/hostile_clients.rs"]
@@ -40,12 +44,16 @@ mod real;
 mod script;
 #[path = "support/servers.rs"]
 mod servers;
+#[path = "support/silence.rs"]
+mod silence;
 #[path = "support/site.rs"]
 mod site;
 #[path = "support/skip.rs"]
 mod skip;
 #[path = "support/stage.rs"]
 mod stage;
+#[path = "support/stalls.rs"]
+mod stalls;
 
 use std::path::Path;
 
@@ -169,5 +177,33 @@ async fn hostile_clients_of_prosody() {
 async fn hostile_clients_of_ejabberd() {
     if is_installed::<Ejabberd>() {
         hostile_clients::rage::<Ejabberd>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn prosody_says_nothing_of_silent_clients() {
+    if is_installed::<Prosody>() {
+        silence::silent_clients::<Prosody>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ejabberd_says_nothing_of_silent_clients() {
+    if is_installed::<Ejabberd>() {
+        silence::silent_clients::<Ejabberd>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn prosody_tells_of_followers_who_are_gone() {
+    if is_installed::<Prosody>() {
+        ghosts::gone_followers::<Prosody>().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn ejabberd_tells_of_followers_who_are_gone() {
+    if is_installed::<Ejabberd>() {
+        ghosts::gone_followers::<Ejabberd>().await.unwrap();
     }
 }

@@ -27,6 +27,7 @@ mod script;
 #[path = "support/site.rs"]
 mod site;
 #[path = "support/stage.rs"]
+#[expect(dead_code, reason = "the real servers need more of it")]
 mod stage;
 
 use in_process::InProcess;

@@ -26,6 +26,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// The namespace of what clients send and receive.
 const CLIENT: &str = "jabber:client";
 const BIND: &str = "urn:ietf:params:xml:ns:xmpp-bind";
+const STREAM_MANAGEMENT: &str = "urn:xmpp:sm:3";
 const ROSTER: &str = "jabber:iq:roster";
 /// Stanzas that may wait to be asked for; a test that is told more than that is wrong.
 const RECEIVED_MOST: usize = 10_000;
@@ -219,10 +220,25 @@ impl Client {
         let _ = self.connection.join_next().await;
     }
 
+    /// Gives up the account (XEP-0077 section 3.2).
+    pub(crate) async fn delete_account(mut self) {
+        // The server answers, or ends the stream first.
+        let _ = self.request("set", None, "<query xmlns='jabber:iq:register'><remove/></query>").await;
+    }
+
     /// Reads nothing and says nothing from now on, with the connection as it is; or goes on where it was.
     pub(crate) async fn freeze(&self, frozen: bool) -> Result<()> {
         let sent = self.commands.send(Command::Freeze(frozen)).await;
         sent.ok().with_context(|| format!("the connection of {} is gone", self.jid))
+    }
+
+    /// Has the server keep the session for a while when the connection dies (XEP-0198 section 3).
+    pub(crate) async fn keep_session(&mut self) -> Result<()> {
+        self.send(format!("<enable xmlns='{STREAM_MANAGEMENT}' resume='true'/>")).await?;
+        let is_kept = |it: &Element| it.is("enabled", STREAM_MANAGEMENT).then(|| it.attr("resume").map(str::to_owned));
+        let resume = self.wait("that the session is kept", is_kept).await?;
+        ensure!(matches!(resume.as_deref(), Some("true" | "1")), "the session can not be resumed");
+        Ok(())
     }
 
     async fn request(&mut self, kind: &str, to: Option<&str>, payload: &str) -> Result<Element> {
@@ -353,11 +369,16 @@ impl Stream {
         received: mpsc::Sender<Element>,
         accept: Accept,
     ) -> Result<()> {
-        let mut frozen = false;
+        let (mut frozen, mut handled) = (false, 0_u32);
         loop {
             tokio::select! {
                 frame = self.next(), if !frozen => match frame? {
+                    // How much has arrived since the session is kept (XEP-0198 section 4).
+                    Frame::Stanza(stanza) if stanza.is("r", STREAM_MANAGEMENT) => {
+                        self.write(&format!("<a xmlns='{STREAM_MANAGEMENT}' h='{handled}'/>")).await?;
+                    }
                     Frame::Stanza(stanza) => {
+                        handled = if stanza.is("enabled", STREAM_MANAGEMENT) { 0 } else { handled.wrapping_add(1) };
                         if let Some(answer) = answer_to(&stanza, &accept) {
                             self.write(&answer).await?;
                         }

@@ -167,7 +167,9 @@ modules:
   mod_disco: {{}}
   mod_muc: {{}}
   mod_ping: {{}}
+  mod_register: {{}}
   mod_roster: {{}}
+  mod_stream_mgmt: {{}}
 "#
     )
 }

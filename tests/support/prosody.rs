@@ -95,7 +95,7 @@ c2s_require_encryption = false
 authentication = "internal_plain"
 allow_unencrypted_plain_auth = true
 storage = "internal"
-modules_enabled = {{ "roster", "saslauth", "disco", "ping", "posix" }}
+modules_enabled = {{ "roster", "saslauth", "disco", "ping", "posix", "smacks", "user_account_management" }}
 modules_disabled = {{ "s2s", "tls" }}
 
 VirtualHost "{USERS}"

@@ -26,6 +26,18 @@ fn watcher() -> String {
 }
 
 impl<P: Package> Real<P> {
+    /// Somebody gives up their account, and is gone.
+    pub(crate) async fn delete_account(&mut self, who: &Who) -> Result<()> {
+        let client = self.clients.remove(who).with_context(|| format!("{who} is not logged in"))?;
+        client.delete_account().await;
+        Ok(())
+    }
+
+    /// Where clients connect to.
+    pub(crate) fn clients(&self) -> SocketAddr {
+        self.server.addresses().clients
+    }
+
     fn client(&mut self, who: &Who) -> Result<&mut Client> {
         self.clients.get_mut(who).with_context(|| format!("{who} is not logged in"))
     }

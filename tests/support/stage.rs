@@ -85,7 +85,7 @@ pub(crate) async fn play<W: World>(name: &str) {
         let mut stage = Stage::<W>::set(&people, script.pings.clone()).await?;
         let played = stage.play(&script).await;
         // What went wrong stands last, where it is read first.
-        played.map_err(|error| anyhow!("{}{}\n{error:#}", stage.world.log(), stage.daemon.log()))
+        played.map_err(|error| anyhow!("{}\n{error:#}", stage.log()))
     };
     if let Err(error) = played.await {
         panic!("{error:#}");
@@ -100,17 +100,19 @@ pub(crate) fn check_all_are_there(names: &[&str]) {
     assert_eq!(files.collect::<BTreeSet<_>>(), played.collect::<BTreeSet<_>>());
 }
 
-struct Stage<W> {
-    world: W,
+/// A server, a daemon beside it, and a manager who is logged in.
+pub(crate) struct Stage<W> {
+    pub(crate) world: W,
     daemon: Daemon,
     is_up: bool,
     manager: Manager,
-    _folder: TempDir,
+    folder: TempDir,
     _port: Port,
 }
 
 impl<W: World> Stage<W> {
-    async fn set(people: &[&str], pings: Option<Pings>) -> Result<Self> {
+    /// Starts everything, with an account on the server for each of `people`.
+    pub(crate) async fn set(people: &[&str], pings: Option<Pings>) -> Result<Self> {
         let world = W::start(people).await?;
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
@@ -123,16 +125,36 @@ impl<W: World> Stage<W> {
         daemon.ready().await?;
         let manager = Manager::login(daemon.https()?, "manager", "a password for tests").await;
         let manager = manager.with_context(|| daemon.log())?;
-        Ok(Self { world, daemon, is_up: true, manager, _folder: folder, _port: port })
+        Ok(Self { world, daemon, is_up: true, manager, folder, _port: port })
+    }
+
+    /// Where the daemon's configuration is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// What the server and the daemon have printed.
+    pub(crate) fn log(&self) -> String {
+        format!("{}{}", self.world.log(), self.daemon.log())
     }
 
     async fn play(&mut self, script: &Script) -> Result<()> {
-        for step in &script.steps {
-            self.act(&step.act).await.with_context(|| step.at.clone())?;
-        }
+        self.steps(script).await?;
         self.nothing_more().await.context("at the end")?;
         if self.is_up {
             self.daemon.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Plays steps of a scenario.
+    pub(crate) async fn lines(&mut self, text: &str) -> Result<()> {
+        self.steps(&Script::parse("lines of a test", text)?).await
+    }
+
+    async fn steps(&mut self, script: &Script) -> Result<()> {
+        for step in &script.steps {
+            self.act(&step.act).await.with_context(|| step.at.clone())?;
         }
         Ok(())
     }
