@@ -107,7 +107,11 @@ impl World {
         loop {
             match within("something to send", self.link.recv()).await.unwrap() {
                 Effect::Mark => self.facts.send(Fact::Input(Input::SweepAnswered)).await.unwrap(),
-                Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } | Effect::Ping { .. } => {}
+                Effect::Probe { .. }
+                | Effect::Ask { .. }
+                | Effect::Leave { .. }
+                | Effect::Ping { .. }
+                | Effect::Roster(_) => {}
                 effect @ (Effect::Tell { .. } | Effect::Approve { .. } | Effect::Deny { .. }) => return effect,
             }
         }
@@ -148,7 +152,12 @@ fn words(effect: &Effect) -> (String, String) {
         Effect::Approve { to, .. } => (to.to_string(), "approved".to_owned()),
         Effect::Deny { to, full: false, .. } => (to.to_string(), "denied".to_owned()),
         Effect::Deny { to, full: true, .. } => (to.to_string(), "full".to_owned()),
-        Effect::Probe { .. } | Effect::Ask { .. } | Effect::Leave { .. } | Effect::Mark | Effect::Ping { .. } => {
+        Effect::Probe { .. }
+        | Effect::Ask { .. }
+        | Effect::Leave { .. }
+        | Effect::Mark
+        | Effect::Ping { .. }
+        | Effect::Roster(_) => {
             panic!("{effect:?}")
         }
     }
