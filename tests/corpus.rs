@@ -12,7 +12,7 @@ fn corpus() -> BTreeMap<String, Vec<u8>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let inputs: BTreeMap<_, _> =
         files.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap())).collect();
-    assert!(inputs.len() >= 60, "the corpus is where this test looks for it");
+    assert!(inputs.len() >= 200, "the corpus is where this test looks for it");
     assert!(inputs.values().any(|input| checks::expand(input).len() > 64 * 1024), "it reaches the limits");
     inputs
 }
