@@ -57,7 +57,7 @@ pub enum Reading {
         /// The error's condition (RFC 6120 section 8.3.3).
         condition: String,
     },
-    /// The server has worked off what was sent before [`Wire::has_worked`].
+    /// The server has worked off what was sent before the ping that asks so.
     Worked,
     /// The server ends the stream, and why, in words.
     Ended(String),
