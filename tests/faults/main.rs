@@ -29,6 +29,7 @@ mod process;
 #[path = "../support/prosody.rs"]
 mod prosody;
 #[path = "../support/servers.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
 mod servers;
 #[path = "../support/site.rs"]
 mod site;
