@@ -53,6 +53,8 @@ fn policy(settings: &Settings) -> Policy {
         ask_again: settings.xmpp.ask_again,
         ping_after: Some(settings.presence.ping_after).filter(|length| !length.is_zero()),
         ping_timeout: settings.presence.ping_timeout,
+        linger: settings.presence.linger,
+        link_grace: settings.xmpp.link_grace,
         session_idle: settings.http.session_idle.as_secs(),
     }
 }

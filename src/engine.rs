@@ -254,7 +254,8 @@ impl Engine {
             }
             let sending = self.send();
             let blocked = matches!(sending, Sending::Blocked(_));
-            let deadline = self.with(|desk| desk.next_deadline()).filter(|_| !blocked);
+            // A link that takes nothing keeps the desk from its work there, but nothing is shown the longer for that.
+            let deadline = self.with(|desk| if blocked { desk.next_expiry() } else { desk.next_deadline() });
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
             let deadline = deadline.into_iter().chain(retry).min();
             tokio::select! {
@@ -488,7 +489,11 @@ impl Engine {
 
     fn send_on(&self, outbox: &mpsc::Sender<Effect>) -> Sending {
         let room = outbox.capacity().min(SEND_MOST);
-        let effects = self.with(|desk| desk.outgoing(room, now()));
+        let (events, effects) = self.with(|desk| {
+            let now = now();
+            (desk.expire(now), desk.outgoing(room, now))
+        });
+        self.tell(events);
         let sent = effects.len();
         for effect in effects {
             match (effect, &self.clerk) {

@@ -73,11 +73,17 @@
 //! A follower whose server says that they are gone for good is told nothing from that moment, and is no follower once that is
 //! on disk. A server that can not reach theirs says nothing about them.
 //!
+//! What is *shown* of a user is kept apart from what is *seen* of them: it lags behind for a moment where a lost link or a
+//! phone between two networks would make it flicker (`domain/shown.rs`). Whether somebody takes work goes by what is seen.
+//!
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
-//! 2. Nothing seen counts after its link is gone, nor before it is known that all of it reaches us, and no follower is told anything before everybody was heard. (Who reads
-//!    meanwhile sees who was heard so far: a queue may look closed that is not, never open that is not.)
+//! 2. Nothing seen outlives its link, nor counts before it is known that all of it reaches us: nobody takes work from when
+//!    a link went until they are heard again, and no follower is told anything before everybody was. What was *shown* to readers is held for `[xmpp] link_grace` from when the link went, at
+//!    the most, and until everybody was heard; it is not of who is known to have gone. After the grace a reader sees who was
+//!    heard so far: a queue may look closed that is not, never open that is not. Who went is shown for `[presence] linger`
+//!    at the most, and takes no work meanwhile (`tests/desk_properties.rs`).
 //! 3. What a follower was told last equals what the queue's enabled operators add up to, as soon as the link has taken it;
 //!    who was told is not told again (`tests/desk_properties.rs`).
 //! 4. A suspended operator counts for nothing. Presence of people who are not assigned changes nothing.

@@ -96,6 +96,7 @@ fn policy() -> Policy {
         sweep_rate: 100_000,
         sweep_quiet: Duration::ZERO,
         ping_after: None,
+        link_grace: Duration::ZERO,
         session_idle: 3_600,
         ..Policy::new("queues.example.org", "example.org", name("staffing"))
     }
@@ -104,11 +105,15 @@ fn policy() -> Policy {
 impl World {
     /// An engine with one account, and a store whose commits wait for [`World::allow`].
     async fn new() -> Self {
+        Self::with(policy()).await
+    }
+
+    async fn with(policy: Policy) -> Self {
         let (allow, next) = sync_channel(1_000);
         let (began_sender, began) = mpsc::channel(1_000);
         let commits = Arc::new(AtomicUsize::new(0));
         let store = Scripted { inner: MemoryStore::default(), commits: commits.clone(), next, began: began_sender };
-        let desk = Desk::new(policy(), Instant::now());
+        let desk = Desk::new(policy, Instant::now());
         let failed = CancellationToken::new();
         let (engine, handle, facts) = Engine::new(desk, Committer::start(Box::new(store)).unwrap(), failed.clone());
         let stop = CancellationToken::new();
@@ -319,6 +324,26 @@ async fn a_link_that_takes_nothing_does_not_stop_the_intake() {
     };
     let told = within("the truth is told", told).await;
     assert!(told.len() < 10, "{told:?}");
+}
+
+#[tokio::test]
+async fn on_a_link_that_takes_nothing_nobody_is_shown_for_longer() {
+    let mut world = World::with(Policy { linger: Duration::from_millis(300), ..policy() }).await;
+    world.allow_all();
+    world.staffed().await;
+    // Nobody takes what is sent.
+    let (outbox, _effects) = mpsc::channel(1);
+    world.fact(Fact::LinkUp(outbox)).await;
+    world.fact(seen("ann@example.org", Show::Chat)).await;
+    let mut events = world.engine.events();
+    let gone = Input::Gone { user: jid("ann@example.org"), resource: None };
+    world.fact(Fact::Input(gone)).await;
+    let closes = async {
+        let is_closed = |event| matches!(event, Event::Queue { now, .. } if now.show == Show::Unavailable);
+        while !is_closed(events.recv().await.unwrap()) {}
+    };
+    within("the queue closes", closes).await;
+    assert_eq!(world.show("law"), Show::Unavailable);
 }
 
 #[tokio::test]

@@ -292,6 +292,8 @@ mod tests {
             path = "/tmp"
             [store]
             min_free = "much"
+            [presence]
+            linger = "2h"
             [availability]
             precedence = ["chat", "online"]
             merge = "best"
@@ -301,7 +303,7 @@ mod tests {
             [https]
         "#;
         insta::assert_snapshot!(problems(text), @r#"
-        22 problems in the configuration
+        23 problems in the configuration
           [https]: there is no such section
           availability.merge: is "best", where one of these is wanted: most-available, highest-priority, least-available
           availability.precedence: "online" is not a show
@@ -312,6 +314,7 @@ mod tests {
           http.tls_key: has to be set together with http.tls_cert
           log.format: is "xml", where one of these is wanted: text, json
           log.level: "loud" is not a level: error, warn, info, debug or trace
+          presence.linger: is too long: "1h" at the most
           store.min_free: is much, where a size is wanted, such as "64MiB"
           stores.path: there is no such key, did you mean store.path?
           stray: is no section: keys stand under a [section]

@@ -176,6 +176,12 @@ pub(super) fn some_time(value: Value) -> Result<Duration, String> {
     if length.is_zero() { Err("has to be longer than nothing".to_owned()) } else { Ok(length) }
 }
 
+/// As [`duration`], for how long something may be shown that is not seen.
+pub(super) fn an_hour_at_most(value: Value) -> Result<Duration, String> {
+    let length = duration(value)?;
+    if length > Duration::from_hours(1) { Err("is too long: \"1h\" at the most".to_owned()) } else { Ok(length) }
+}
+
 #[expect(clippy::needless_pass_by_value, reason = "every reader of a value takes it whole")]
 pub(super) fn size(value: Value) -> Result<u64, String> {
     let text = value.to_string();

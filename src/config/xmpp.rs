@@ -40,6 +40,8 @@ pub struct Xmpp {
     pub rival_check: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// For how long what was published is kept after the link was lost.
+    pub link_grace: Duration,
     /// Probes and subscription requests a second.
     pub sweep_rate: u32,
     /// How long late answers to the last probes are waited for.
@@ -134,6 +136,13 @@ const CONNECT_TIMEOUT: Key = Key {
     value: Given::Default("\"10s\""),
     doc: "How long connecting and the handshake may take, each.",
 };
+const LINK_GRACE: Key = Key {
+    path: "xmpp.link_grace",
+    value: Given::Default("\"20s\""),
+    doc: "For how long queues are shown as they were after the link was lost, while it is made anew and everybody is asked \
+          for their presence; then as \"unavailable\" until somebody is heard. Who was not heard yet takes no work. \"0s\": \
+          not at all. An hour at the most.",
+};
 const SWEEP_RATE: Key = Key {
     path: "xmpp.sweep_rate",
     value: Given::Default("1500"),
@@ -166,6 +175,7 @@ pub(super) const KEYS: &[Key] = &[
     RETRY_MOST,
     RIVAL_CHECK,
     CONNECT_TIMEOUT,
+    LINK_GRACE,
     SWEEP_RATE,
     SWEEP_QUIET,
     ASK_AGAIN,
@@ -203,6 +213,7 @@ impl Xmpp {
         }
         let rival_check = keys.take(&RIVAL_CHECK, reader::duration);
         let connect_timeout = keys.take(&CONNECT_TIMEOUT, reader::some_time);
+        let link_grace = keys.take(&LINK_GRACE, reader::an_hour_at_most);
         let sweep_rate = keys.take(&SWEEP_RATE, reader::number);
         let sweep_quiet = keys.take(&SWEEP_QUIET, reader::duration);
         let ask_again = keys.take(&ASK_AGAIN, reader::duration);
@@ -221,6 +232,7 @@ impl Xmpp {
             retry_most: retry_most?,
             rival_check: rival_check?,
             connect_timeout: connect_timeout?,
+            link_grace: link_grace?,
             sweep_rate: sweep_rate?,
             sweep_quiet: sweep_quiet?,
             ask_again: ask_again?,

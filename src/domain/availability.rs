@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Precedence, Show};
+use super::{Precedence, Show, shown::Counted};
 
 /// Why a user, an operator or a queue has the show that it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +19,11 @@ pub enum Reason {
     Refused,
     /// Their server says that no resource is online.
     Offline,
+    /// They went a short while ago: their last show is shown for a little longer, but they take no work.
+    Lingering,
+    /// The link was lost a short while ago: what was shown before is shown until everybody is heard anew, or for a little
+    /// longer.
+    Held,
     /// A resource that did not answer does not count.
     Stale,
     /// A resource said something that could not be read, so it does not count.
@@ -48,6 +53,8 @@ impl Reason {
             Self::NotApproved => "not-approved",
             Self::Refused => "refused",
             Self::Offline => "offline",
+            Self::Lingering => "lingering",
+            Self::Held => "held",
             Self::Stale => "stale",
             Self::Unreadable => "unreadable",
             Self::NegativePriority => "negative-priority",
@@ -102,35 +109,41 @@ impl fmt::Display for Published {
     }
 }
 
-/// How many enabled operators have each show.
+/// Of how many enabled operators each show is shown, and how many of them are seen to take work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Counts([u32; 6]);
+pub(crate) struct Counts {
+    shown: [u32; 6],
+    ready: u32,
+}
 
 impl Counts {
-    pub(crate) fn add(&mut self, show: Show) {
-        self.0[show.index()] += 1;
+    pub(super) fn add(&mut self, operator: Counted) {
+        self.shown[operator.shown.index()] += 1;
+        self.ready += u32::from(operator.is_ready);
     }
 
-    pub(crate) fn remove(&mut self, show: Show) {
-        let count = &mut self.0[show.index()];
-        *count = count.checked_sub(1).expect("every operator counted is removed once");
+    pub(super) fn remove(&mut self, operator: Counted) {
+        let less = |count: &mut u32, by| {
+            *count = count.checked_sub(by).expect("every operator counted is removed once");
+        };
+        less(&mut self.shown[operator.shown.index()], 1);
+        less(&mut self.ready, u32::from(operator.is_ready));
     }
 
     fn enabled(&self) -> u32 {
-        self.0.iter().sum()
+        self.shown.iter().sum()
     }
 
     /// The verdict on a queue with these enabled operators out of `assigned`, and through `note` the reasons.
     pub(crate) fn verdict(&self, assigned: usize, precedence: &Precedence, mut note: impl FnMut(Reason)) -> Published {
-        let best = precedence.order().into_iter().find(|show| self.0[show.index()] > 0);
+        let best = precedence.order().into_iter().find(|show| self.shown[show.index()] > 0);
         match best {
             None if assigned == 0 => note(Reason::NoOperators),
             None => note(Reason::NoneEnabled),
             Some(Show::Unavailable) => note(Reason::NoneOnline),
             Some(show) => note(Reason::Show(show)),
         }
-        let ready = Show::ALL.into_iter().filter(|show| show.takes_work()).map(|show| self.0[show.index()]).sum();
-        Published { show: best.unwrap_or(Show::Unavailable), ready, enabled: self.enabled(), closed: false }
+        Published { show: best.unwrap_or(Show::Unavailable), ready: self.ready, enabled: self.enabled(), closed: false }
     }
 }
 
@@ -138,10 +151,12 @@ impl Counts {
 mod tests {
     use super::*;
 
+    /// `chat...` is of somebody who lingers.
     fn verdict(shows: &str, assigned: usize) -> (Published, Vec<&'static str>) {
         let mut counts = Counts::default();
         for word in shows.split_whitespace() {
-            counts.add(Show::from_word(word).unwrap());
+            let show = Show::from_word(word.trim_end_matches("...")).unwrap();
+            counts.add(Counted { shown: show, is_ready: show.takes_work() && !word.ends_with("...") });
         }
         let mut reasons = Vec::new();
         let published = counts.verdict(assigned, &Precedence::default(), |reason| reasons.push(reason.as_str()));
@@ -162,6 +177,8 @@ mod tests {
         check("chat", 1, "chat", "The one operator takes work now", "show-chat");
         check("away dnd", 2, "dnd", "None of 2 operators takes work now", "show-dnd");
         check("away chat xa", 3, "chat", "1 of 3 operators takes work now", "show-chat");
+        check("away chat... chat", 3, "chat", "1 of 3 operators takes work now", "show-chat");
+        check("away chat...", 2, "chat", "None of 2 operators takes work now", "show-chat");
         check("away available chat", 3, "chat", "2 of 3 operators take work now", "show-chat");
     }
 }

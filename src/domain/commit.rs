@@ -1,10 +1,11 @@
 //! What is on disk becomes what holds: each write of a change, one by one. Restoring a desk goes the same way.
 
 use super::{
-    Account, AccountId, BareJid, Desk, Event, Key, Name, Operator, Queue, QueueId, Record, Show, Subscriber, User,
-    UserId, Write,
+    Account, AccountId, BareJid, Desk, Event, Key, Name, Operator, Queue, QueueId, Record, Subscriber, User, UserId,
+    Write,
     desk::{AccountState, Person, QueueState, Staffs, Standing},
     presence::Presence,
+    shown::News,
 };
 
 impl Desk {
@@ -111,7 +112,7 @@ impl Desk {
         }
         self.index_user(id);
         if moved && assigned {
-            self.observe(id, Presence::forget, events);
+            self.observe(id, News::Ended, Presence::forget, events);
             self.ask(id);
             self.list_all(id, Desk::list_queue);
         }
@@ -195,10 +196,10 @@ impl Desk {
         let first = person.staffs.len() == 1 && before.is_none();
         state.operators.insert(user);
         if before == Some(true) {
-            state.counts.remove(person.show);
+            state.counts.remove(person.counted());
         }
         if enabled {
-            state.counts.add(person.show);
+            state.counts.add(person.counted());
         }
         state.refresh(&self.policy.precedence, &mut self.outbox, events);
         let (jid, name) = (person.jid.clone(), state.queue.name.clone());
@@ -217,15 +218,14 @@ impl Desk {
         person.staffs = person.staffs.iter().copied().filter(|it| it.queue != queue).collect();
         state.operators.remove(&user);
         if enabled {
-            state.counts.remove(person.show);
+            state.counts.remove(person.counted());
         }
         state.refresh(&self.policy.precedence, &mut self.outbox, events);
         let (jid, name) = (person.jid.clone(), state.queue.name.clone());
         if !person.is_assigned() {
-            person.presence.forget();
-            person.show = Show::Unavailable;
             (person.asked, person.standing) = (0, Standing::Unknown);
             self.outbox.leave(jid.clone());
+            self.observe(user, News::Ended, Presence::forget, events);
         }
         self.unlist_queue(&jid, name);
     }

@@ -14,6 +14,7 @@ use super::{
     outgoing::{Outbox, Told},
     presence::Presence,
     roster::Rosters,
+    shown::{Keeping, Kept, News},
     sweep::Sweep,
 };
 
@@ -50,6 +51,10 @@ pub struct Policy {
     pub ping_after: Option<Duration>,
     /// How long it may take to answer.
     pub ping_timeout: Duration,
+    /// For how long the last show of somebody who went is shown.
+    pub linger: Duration,
+    /// For how long what was shown is shown after the link went, while not everybody has been heard again.
+    pub link_grace: Duration,
     /// After how many seconds without use a session ends.
     pub session_idle: u64,
 }
@@ -74,6 +79,8 @@ impl Policy {
             ask_again: Duration::from_hours(24),
             ping_after: Some(Duration::from_mins(2)),
             ping_timeout: Duration::from_secs(20),
+            linger: Duration::ZERO,
+            link_grace: Duration::from_secs(20),
             session_idle: 30 * 24 * 3_600,
         }
     }
@@ -126,6 +133,7 @@ pub struct Desk {
     pub(super) outbox: Outbox,
     pub(super) leases: Leases,
     pub(super) rosters: Rosters,
+    pub(super) keeping: Keeping,
     pub(super) tally: Tally,
     /// Why there is no link, in words.
     pub(super) link_trouble: Option<String>,
@@ -153,7 +161,12 @@ pub(super) struct Person {
     pub(super) email: Option<Box<str>>,
     pub(super) staffs: Box<[Staffs]>,
     pub(super) presence: Presence,
+    /// What is seen of them.
     pub(super) show: Show,
+    /// What is shown of them.
+    pub(super) shown: Show,
+    /// Why that differs.
+    pub(super) kept: Kept,
     /// They stand among the [`Leases`].
     pub(super) leased: bool,
     /// Whether they let us see their presence, as far as this link has told.
@@ -214,6 +227,8 @@ impl Person {
             staffs: Box::default(),
             presence: Presence::default(),
             show: Show::Unavailable,
+            shown: Show::Unavailable,
+            kept: Kept::Nothing,
             leased: false,
             standing: Standing::Unknown,
         };
@@ -284,6 +299,7 @@ impl Desk {
             outbox: Outbox::default(),
             leases: Leases::default(),
             rosters: Rosters::default(),
+            keeping: Keeping::default(),
             tally: Tally::default(),
             link_trouble: None,
             began: now,
@@ -292,7 +308,7 @@ impl Desk {
 
     /// Takes in a fact from the link.
     pub fn apply(&mut self, input: Input, now: Instant) -> Vec<Event> {
-        let mut events = Vec::new();
+        let mut events = self.expire(now);
         match input {
             Input::LinkUp => self.link_up(now, false, &mut events),
             Input::LinkOnTrial => self.link_up(now, true, &mut events),
@@ -305,7 +321,7 @@ impl Desk {
                 Some(id) => {
                     self.tally.unknown_shows += u64::from(!seen.known_show);
                     let tick = Tick::at(self.began, now);
-                    self.observe(id, |presence| presence.see(&resource, seen, tick), &mut events);
+                    self.observe(id, News::Heard, |presence| presence.see(&resource, seen, tick), &mut events);
                     self.heard(id);
                 }
                 None => self.stranger(user),
@@ -316,7 +332,8 @@ impl Desk {
             },
             Input::Gone { user, resource } => {
                 if let Some(id) = self.staffing(&user) {
-                    self.observe(id, |presence| presence.lose(resource.as_deref()), &mut events);
+                    let news = News::Went { all: resource.is_none(), now };
+                    self.observe(id, news, |presence| presence.lose(resource.as_deref()), &mut events);
                 }
             }
             Input::Refused { user } => {
@@ -389,7 +406,7 @@ impl Desk {
     fn unread(&mut self, id: UserId, resource: &str, now: Instant, events: &mut Vec<Event>) {
         let tick = Tick::at(self.began, now);
         let mut is_news = false;
-        self.observe(id, |presence| is_news = presence.unread(resource, tick), events);
+        self.observe(id, News::Heard, |presence| is_news = presence.unread(resource, tick), events);
         self.stands(id, Standing::Approved);
         if is_news {
             self.outbox.probe(id);
@@ -401,60 +418,17 @@ impl Desk {
         self.user_at(jid).filter(|id| self.people[id].is_assigned())
     }
 
-    /// Changes what was seen of one user, and whatever follows from it. Cost: the queues of this user.
-    pub(super) fn observe(&mut self, id: UserId, change: impl FnOnce(&mut Presence), events: &mut Vec<Event>) {
-        let Some(person) = self.people.get_mut(&id) else { return };
-        change(&mut person.presence);
-        if self.sweep.on_trial {
-            return;
-        }
-        let policy = &self.policy;
-        let winner = person.presence.winner(policy.merge, &policy.precedence, |_| ());
-        let to = winner.map_or(Show::Unavailable, |resource| resource.show);
-        let from = std::mem::replace(&mut person.show, to);
-        if from == to {
-            return;
-        }
-        events.push(Event::User { id, from, to });
-        for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
-            let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
-            state.counts.remove(from);
-            state.counts.add(to);
-            state.refresh(&policy.precedence, &mut self.outbox, events);
-        }
-    }
-
     /// During the sweep this answers a probe, and says that our request was never approved. Prosody 0.12 forgets a request
     /// that still waits when it answers so: they are asked again after the sweep.
     fn refused(&mut self, id: UserId, events: &mut Vec<Event>) {
         if !matches!(self.link(), LinkPhase::Sweeping { .. }) {
             self.stands(id, Standing::Refused);
-            self.observe(id, |presence| presence.lose(None), events);
+            self.observe(id, News::Ended, |presence| presence.lose(None), events);
             return;
         }
-        self.observe(id, Presence::forget, events);
+        self.observe(id, News::Ended, Presence::forget, events);
         if let Some(person) = self.people.get_mut(&id) {
             person.asked = 0;
-        }
-    }
-
-    /// Everything that was seen is unknown again.
-    pub(super) fn forget_all(&mut self, events: &mut Vec<Event>) {
-        self.leases.clear();
-        for state in self.queues.values_mut() {
-            state.counts = Counts::default();
-        }
-        for person in self.people.values_mut() {
-            person.presence.forget();
-            person.show = Show::Unavailable;
-            (person.leased, person.standing) = (false, Standing::Unknown);
-            for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
-                let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
-                state.counts.add(Show::Unavailable);
-            }
-        }
-        for state in self.queues.values_mut() {
-            state.refresh(&self.policy.precedence, &mut self.outbox, events);
         }
     }
 
@@ -473,5 +447,16 @@ impl Desk {
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_small() {
+        // Four boxed texts and lists, the presence, two numbers and five bytes. There may be a million.
+        assert_eq!(std::mem::size_of::<Person>(), 104);
     }
 }

@@ -72,7 +72,7 @@ pub enum Event {
         /// What is published of it now.
         now: Published,
     },
-    /// A user's show.
+    /// A user's show, as it is published; not said of each when the link is lost.
     User {
         /// Which.
         id: UserId,

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Desk, Effect, Event, LinkPhase, Policy, UserId, presence::Presence};
+use super::{Desk, Effect, Event, LinkPhase, Policy, UserId, presence::Presence, shown::News};
 
 /// A moment, in tenths of a second since the desk began. There may be a million of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -165,7 +165,7 @@ impl Desk {
             }
             true
         });
-        self.observe(id, |seen| *seen = presence, events);
+        self.observe(id, News::Heard, |seen| *seen = presence, events);
         self.lease(id);
     }
 
@@ -198,7 +198,7 @@ impl Desk {
                 resource.set(Life::Heard, tick);
             }
         };
-        self.observe(id, answered, events);
+        self.observe(id, News::Heard, answered, events);
         self.lease(id);
     }
 
@@ -250,6 +250,7 @@ mod tests {
                 sweep_quiet: Duration::ZERO,
                 ping_after: Some(PING_AFTER),
                 ping_timeout: PING_TIMEOUT,
+                link_grace: Duration::ZERO,
                 session_idle: 3_600,
                 ..Policy::new("queues.example.org", "example.org", name("staffing"))
             };

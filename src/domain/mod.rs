@@ -28,6 +28,7 @@ mod lease;
 mod outgoing;
 mod restore;
 mod roster;
+mod shown;
 mod sweep;
 mod views;
 

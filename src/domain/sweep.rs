@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     BareJid, Desk, Effect, Event, Onboarding, UserId,
     desk::{Person, Standing},
+    shown::News,
 };
 
 /// How far the link is.
@@ -177,12 +178,12 @@ impl Desk {
         };
         let writes = self.rosters.next_deadline().filter(|_| self.link() != LinkPhase::Down);
         let paced = (self.is_pace_work() && self.link() != LinkPhase::Down).then(|| self.sweep.pace.free_at());
-        [stage, paced, writes, self.next_lease()].into_iter().flatten().min()
+        [stage, paced, writes, self.next_lease(), self.next_expiry()].into_iter().flatten().min()
     }
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
-        let mut events = Vec::new();
+        let mut events = self.expire(now);
         self.tick_leases(now, &mut events);
         self.tick_rosters(now);
         if let Stage::Learning { until: Some(until) } = self.sweep.stage
@@ -201,6 +202,7 @@ impl Desk {
         {
             let in_time = matches!(self.sweep.stage, Stage::Quiet { .. });
             self.sweep.stage = Stage::Asking { after: None };
+            self.release(&mut events);
             self.retell_all();
             let heard = self.people.values().filter(|it| it.is_assigned() && it.presence.heard).count();
             events.push(Event::Swept { asked: self.sweep.total, heard, in_time });
@@ -254,7 +256,7 @@ impl Desk {
         self.outbox.link_down();
         self.rosters.link_down();
         self.say_again(now);
-        self.forget_all(events);
+        self.forget_all(now, events);
     }
 
     /// What was heard so far counts from now on. Cost: everybody once; a trial is over before many could answer.
@@ -264,7 +266,7 @@ impl Desk {
         }
         let heard: Vec<_> = self.people.iter().filter(|(_, it)| it.presence.heard).map(|(id, _)| *id).collect();
         for id in heard {
-            self.observe(id, |_| (), events);
+            self.observe(id, News::Heard, |_| (), events);
         }
     }
 

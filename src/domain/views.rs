@@ -7,6 +7,7 @@ use super::{
     Show, Subscriber, TokenHash, UnixTime, UserId,
     desk::{Person, QueueState, Standing},
     lease::Life,
+    shown::Kept,
 };
 
 /// Counts of things that should not happen.
@@ -42,7 +43,7 @@ pub struct UserView<'a> {
     pub jid: &'a BareJid,
     /// Their e-mail address.
     pub email: Option<&'a str>,
-    /// Their show.
+    /// Their show, as it is published.
     pub show: Show,
     /// The status text of the resource that speaks for them.
     pub status: Option<&'a str>,
@@ -212,7 +213,7 @@ impl Desk {
             name: person.name(),
             jid: &person.jid,
             email: person.email.as_deref(),
-            show: person.show,
+            show: person.shown,
             status: winner.and_then(|resource| resource.status.as_deref()),
         }
     }
@@ -241,6 +242,16 @@ impl Desk {
             (None, _) if person.presence.resources().is_empty() => reasons.push(Reason::Offline),
             (None, _) => {}
         }
+        if person.shown != person.show {
+            let kept = match person.kept {
+                Kept::Lingers => Some(Reason::Lingering),
+                Kept::Held => Some(Reason::Held),
+                Kept::Nothing => None,
+            };
+            let is_there = person.shown != Show::Unavailable;
+            let shown = is_there.then_some(Reason::Show(person.shown));
+            reasons.splice(0..0, shown.into_iter().chain(kept));
+        }
         reasons.dedup();
         reasons
     }
@@ -260,6 +271,7 @@ impl Desk {
         let mut reasons = Vec::new();
         let note = |reason| reasons.push(reason);
         let _ = state.counts.verdict(state.operators.len(), &self.policy.precedence, note);
+        reasons.extend(self.keeping.is_holding().then_some(Reason::Held));
         match self.link() {
             LinkPhase::Down => reasons.push(Reason::LinkDown),
             LinkPhase::Sweeping { .. } => reasons.push(Reason::Unknown),

@@ -51,6 +51,7 @@ fn policy() -> Policy {
         sweep_quiet: Duration::from_millis(20),
         ask_again: Duration::from_hours(1),
         ping_after: None,
+        link_grace: Duration::ZERO,
         session_idle: 3_600,
         ..Policy::new("queues.localhost", "localhost", name("staffing"))
     }
