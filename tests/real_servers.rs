@@ -2,6 +2,8 @@
 
 #[path = "support/apart.rs"]
 mod apart;
+#[path = "support/cable.rs"]
+mod cable;
 #[path = "support/catalogue.rs"]
 mod catalogue;
 #[path = "../examples/support/client.rs"]
@@ -26,8 +28,6 @@ mod https;
 mod manager;
 #[path = "real_servers/onboarding.rs"]
 mod onboarding;
-#[path = "support/pings.rs"]
-mod pings;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "../examples/support/presence.rs"]
@@ -54,6 +54,8 @@ mod skip;
 mod stage;
 #[path = "support/stalls.rs"]
 mod stalls;
+#[path = "support/times.rs"]
+mod times;
 
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The scenarios of `tests/scenarios/`: the real daemon, and an XMPP server inside of the test.
 
+#[path = "support/cable.rs"]
+mod cable;
 #[path = "support/catalogue.rs"]
 mod catalogue;
 #[path = "support/daemon.rs"]
@@ -12,8 +14,6 @@ mod https;
 mod in_process;
 #[path = "support/manager.rs"]
 mod manager;
-#[path = "support/pings.rs"]
-mod pings;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "../examples/support/presence.rs"]
@@ -29,6 +29,8 @@ mod site;
 #[path = "support/stage.rs"]
 #[expect(dead_code, reason = "the real servers need more of it")]
 mod stage;
+#[path = "support/times.rs"]
+mod times;
 
 use in_process::InProcess;
 

@@ -382,11 +382,12 @@ impl Desk {
         let Some(id) = id.filter(|_| self.is_relayed(user)) else { return };
         self.tally.unknown_shows += u64::from(seen.as_ref().is_some_and(|seen| !seen.known_show));
         let tick = Tick::at(self.began, now);
+        let news = if seen.is_some() { News::Heard } else { News::Went { all: false, now } };
         let change = |presence: &mut Presence| match seen {
             Some(seen) => presence.see(name, seen, tick),
             None => presence.lose(Some(name)),
         };
-        self.observe(id, change, events);
+        self.observe(id, news, change, events);
         self.lease(id);
     }
 

@@ -5,8 +5,6 @@
 mod daemon;
 #[path = "../support/https.rs"]
 mod https;
-#[path = "../support/pings.rs"]
-mod pings;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../support/process.rs"]
@@ -15,6 +13,8 @@ mod process;
 mod site;
 #[path = "../support/skip.rs"]
 mod skip;
+#[path = "../support/times.rs"]
+mod times;
 
 mod command_line;
 mod kills;

@@ -12,6 +12,10 @@ macro_rules! play_all {
             freeze
             late_approval
             late_follower
+            linger
+            linger_over
+            link_lost
+            link_lost_for_long
             negative_priority
             one_operators_day
             queue_deleted

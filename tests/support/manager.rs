@@ -11,6 +11,7 @@ use super::https::{Caller, Https};
 const V1: &str = "/2011-12-03";
 
 /// Somebody who is logged in.
+#[derive(Clone)]
 pub(crate) struct Manager {
     https: Https,
     caller: Caller,

@@ -11,6 +11,16 @@ impl Daemon {
     pub(crate) async fn ready(&mut self) -> Result<()> {
         self.serves().await?;
         self.process.wait_line("that everybody was asked", |line| line.contains("swept ")).await?;
+        self.wait_readiness("200", |status, _| status == 200).await
+    }
+
+    /// Waits until it says that it does not, for this reason.
+    pub(crate) async fn not_ready(&mut self, reason: &str) -> Result<()> {
+        let wanted = format!("503 and {reason}");
+        self.wait_readiness(&wanted, |status, body| status == 503 && body.contains(reason)).await
+    }
+
+    async fn wait_readiness(&mut self, wanted: &str, is_it: impl Fn(u16, &str) -> bool) -> Result<()> {
         let mut look = tokio::time::interval(Duration::from_millis(20));
         let mut saw = "nothing yet".to_owned();
         let poll = async {
@@ -20,7 +30,7 @@ impl Daemon {
                     bail!("rosterd has ended, {status}");
                 }
                 saw = match self.readiness().await {
-                    Ok((200, _)) => return Ok(()),
+                    Ok((status, body)) if is_it(status, &body) => return Ok(()),
                     Ok((status, body)) => format!("{status} {body}"),
                     Err(error) => format!("{error:#}"),
                 };
@@ -28,7 +38,7 @@ impl Daemon {
         };
         match tokio::time::timeout(LIMIT, poll).await {
             Ok(ready) => ready.with_context(|| self.log()),
-            Err(_) => bail!("waited {LIMIT:?} for /readyz to say 200, it says: {saw}\n{}", self.log()),
+            Err(_) => bail!("waited {LIMIT:?} for /readyz to say {wanted}, it says: {saw}\n{}", self.log()),
         }
     }
 

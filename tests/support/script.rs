@@ -1,7 +1,9 @@
 //! The language of the scenarios: one step a line, `#` begins a comment.
 //!
 //! ```text
-//! ping after 1s timeout 3s      how long clients may be silent, and take to answer; before anything else
+//! ping after 1s timeout 3s      how long clients may be silent, and take to answer; before anything else, as are
+//! linger 1s                     how long who went is shown, and
+//! link grace 1s                 how long what was shown is held when the link was lost
 //!
 //! queue law: ann bob            a queue, its users and their assignments are made over HTTPS
 //! delete queue law
@@ -23,10 +25,14 @@
 //! law -> carol: dnd "None of 2 operators takes work now"
 //! law -> carol: unsubscribed
 //! law -> carol: nothing         everything has settled, and carol has been told nothing more
-//! https law: away               what HTTPS says of the queue
+//! https law: away               what HTTPS says of the queue, soon
+//! watch law: away               what HTTPS says of the queue all the time, from now until
+//! law was watched
 //!
 //! start daemon                  stop daemon, restart daemon, kill daemon
 //! restart server                every client is gone then
+//! cut link                      the daemon loses the server, which nobody else does, and says at once that it is not ready
+//! mend link                     it is connected again, and has heard everybody
 //! ```
 
 use std::{collections::BTreeSet, fmt};
@@ -34,7 +40,7 @@ use std::{collections::BTreeSet, fmt};
 use anyhow::{Context, Result, bail, ensure};
 use rosterd::domain::Show;
 
-use super::pings::Pings;
+use super::times::Times;
 
 /// A connected client.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,11 +74,15 @@ pub(crate) enum Act {
     Unfollow { who: Who, queue: String },
     Told { queue: String, who: Who, what: Told },
     Https { queue: String, show: Show },
+    Watch { queue: String, show: Show },
+    Watched { queue: String },
     Start,
     Stop,
     Restart,
     Kill,
     RestartServer,
+    Cut,
+    Mend,
 }
 
 /// What a follower is to be told.
@@ -94,8 +104,7 @@ pub(crate) struct Step {
 /// A scenario.
 #[derive(Debug)]
 pub(crate) struct Script {
-    /// `None`: as by default.
-    pub(crate) pings: Option<Pings>,
+    pub(crate) times: Times,
     pub(crate) steps: Vec<Step>,
 }
 
@@ -103,23 +112,22 @@ impl Script {
     /// Reads a scenario; `file` is for messages.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self> {
         let mut steps = Vec::new();
-        let mut pings = None;
+        let mut times = Times::default();
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {
                 continue;
             }
             let at = format!("{file}:{number}: {line}");
-            if let ["ping", "after", after, "timeout", timeout] = *line.split(' ').collect::<Vec<_>>() {
+            if set(&mut times, line) {
                 ensure!(steps.is_empty(), "{at}: has to come first");
-                pings = Some(Pings { after: after.to_owned(), timeout: timeout.to_owned() });
                 continue;
             }
             let act = parse(line).with_context(|| at.clone())?;
             steps.push(Step { at, act });
         }
         ensure!(!steps.is_empty(), "{file}: nothing happens");
-        Ok(Self { pings, steps })
+        Ok(Self { times, steps })
     }
 
     /// Everybody who needs an account on the XMPP server.
@@ -147,13 +155,28 @@ impl Act {
             Self::DeleteQueue { .. }
             | Self::RenameQueue { .. }
             | Self::Https { .. }
+            | Self::Watch { .. }
+            | Self::Watched { .. }
             | Self::Start
             | Self::Stop
             | Self::Restart
             | Self::Kill
-            | Self::RestartServer => Vec::new(),
+            | Self::RestartServer
+            | Self::Cut
+            | Self::Mend => Vec::new(),
         }
     }
+}
+
+/// Takes a line that sets something, if it is one.
+fn set(times: &mut Times, line: &str) -> bool {
+    match *line.split(' ').collect::<Vec<_>>() {
+        ["ping", "after", after, "timeout", timeout] => times.pings = Some((after.to_owned(), timeout.to_owned())),
+        ["linger", linger] => times.linger = Some(linger.to_owned()),
+        ["link", "grace", grace] => times.link_grace = Some(grace.to_owned()),
+        _ => return false,
+    }
+    true
 }
 
 fn parse(line: &str) -> Result<Act> {
@@ -181,11 +204,15 @@ fn parse(line: &str) -> Result<Act> {
         [whom, "follows", queue] => Act::Follow { who: who(whom)?, queue: text(queue) },
         [whom, "unfollows", queue] => Act::Unfollow { who: who(whom)?, queue: text(queue) },
         ["https", queue, word] => Act::Https { queue: text(queue), show: show(word)? },
+        ["watch", queue, word] => Act::Watch { queue: text(queue), show: show(word)? },
+        [queue, "was", "watched"] => Act::Watched { queue: text(queue) },
         ["start", "daemon"] => Act::Start,
         ["stop", "daemon"] => Act::Stop,
         ["restart", "daemon"] => Act::Restart,
         ["kill", "daemon"] => Act::Kill,
         ["restart", "server"] => Act::RestartServer,
+        ["cut", "link"] => Act::Cut,
+        ["mend", "link"] => Act::Mend,
         [queue, "->", whom, word] => {
             let what = match word {
                 "nothing" => Told::Nothing,

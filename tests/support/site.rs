@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use serde_json::Value;
 
-use super::{daemon::Site, pings::Pings};
+use super::{daemon::Site, times::Times};
 
 /// What differs between tests.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(crate) struct Settings {
     pub(crate) https: SocketAddr,
     /// How long late answers to probes are waited for.
     pub(crate) sweep_quiet: &'static str,
-    /// How soon clients are pinged, and how long they may take to answer; as by default where nothing is said.
-    pub(crate) pings: Option<Pings>,
+    /// What is not as by default.
+    pub(crate) times: Times,
     /// More lines for the section `[xmpp]`.
     pub(crate) link: &'static str,
     /// What stands in `[xmpp.onboarding]`.
@@ -31,17 +31,14 @@ pub(crate) struct Settings {
 impl Settings {
     /// For a server at `server`, with nothing special.
     pub(crate) const fn new(server: SocketAddr, https: SocketAddr) -> Self {
-        Self { server, https, sweep_quiet: "0s", pings: None, link: "", onboarding: String::new() }
+        Self { server, https, sweep_quiet: "0s", times: Times::DEFAULT, link: "", onboarding: String::new() }
     }
 }
 
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet, pings, link, onboarding } = settings;
-    let pings = pings
-        .as_ref()
-        .map(|Pings { after, timeout }| format!("[presence]\nping_after = {after:?}\nping_timeout = {timeout:?}\n"));
-    let pings = pings.unwrap_or_default();
+    let Settings { server, https, sweep_quiet, times, link, onboarding } = settings;
+    let (presence, xmpp) = (times.presence(), times.xmpp());
     let text = |path: PathBuf| Value::from(path.display().to_string());
     let (state, config) = (folder.join("state"), folder.join("rosterd.toml"));
     let (store, socket) = (text(state.clone()), text(folder.join("admin.sock")));
@@ -53,6 +50,7 @@ user_domain = "localhost"
 secret = "s3cr3t"
 sweep_quiet = "{sweep_quiet}"
 {link}
+{xmpp}
 
 [xmpp.onboarding]
 {onboarding}
@@ -67,7 +65,8 @@ path = {store}
 [admin]
 socket = {socket}
 
-{pings}
+[presence]
+{presence}
 [log]
 level = "debug,tokio_xmpp=info"
 "#

@@ -1,20 +1,27 @@
 //! Plays scenarios: the real daemon, a manager at its HTTPS API, and an XMPP server with people.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rosterd::domain::Show;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::{
+    cable::Cable,
     daemon::Daemon,
     manager::Manager,
-    pings::Pings,
     ports::Port,
     presence::Heard,
     process::LIMIT,
     script::{Act, Script, Told, Who},
     site::{Settings, site_for_tests},
+    times::Times,
 };
 
 /// An XMPP server, and the people on it.
@@ -82,7 +89,7 @@ pub(crate) async fn play<W: World>(name: &str) {
         let text = std::fs::read_to_string(format!("{FOLDER}/{name}.txt"))?;
         let script = Script::parse(&format!("tests/scenarios/{name}.txt"), &text)?;
         let people: Vec<_> = script.people().into_iter().collect();
-        let mut stage = Stage::<W>::set(&people, script.pings.clone()).await?;
+        let mut stage = Stage::<W>::set(&people, script.times.clone()).await?;
         let played = stage.play(&script).await;
         // What went wrong stands last, where it is read first.
         played.map_err(|error| anyhow!("{}\n{error:#}", stage.log()))
@@ -107,25 +114,30 @@ pub(crate) struct Stage<W> {
     is_up: bool,
     manager: Manager,
     folder: TempDir,
+    cable: Cable,
+    /// Who looks what HTTPS says of a queue all the time, by the queue.
+    watchers: BTreeMap<String, Watcher>,
     _port: Port,
 }
 
 impl<W: World> Stage<W> {
     /// Starts everything, with an account on the server for each of `people`.
-    pub(crate) async fn set(people: &[&str], pings: Option<Pings>) -> Result<Self> {
+    pub(crate) async fn set(people: &[&str], times: Times) -> Result<Self> {
         let world = W::start(people).await?;
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
-        let (server, https) = (world.component(), port.address());
+        let cable = Cable::to(world.component()).await?;
+        let (server, https) = (cable.address(), port.address());
         let onboarding = world.onboarding();
-        let settings = Settings { sweep_quiet: W::SWEEP_QUIET, pings, onboarding, ..Settings::new(server, https) };
+        let settings = Settings { sweep_quiet: W::SWEEP_QUIET, times, onboarding, ..Settings::new(server, https) };
         let site = site_for_tests(folder.path(), &settings)?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;
         daemon.ready().await?;
         let manager = Manager::login(daemon.https()?, "manager", "a password for tests").await;
         let manager = manager.with_context(|| daemon.log())?;
-        Ok(Self { world, daemon, is_up: true, manager, folder, _port: port })
+        let watchers = BTreeMap::new();
+        Ok(Self { world, daemon, is_up: true, manager, cable, watchers, folder, _port: port })
     }
 
     /// Where the daemon's configuration is.
@@ -186,6 +198,14 @@ impl<W: World> Stage<W> {
             Act::Unfollow { who, queue } => self.world.unfollow(who, queue).await?,
             Act::Told { queue, who, what } => self.told(queue, who, what).await?,
             Act::Https { queue, show } => self.public_show(queue, *show).await?,
+            Act::Watch { queue, show } => {
+                let watcher = Watcher::start(self.manager.clone(), queue.clone(), *show);
+                self.watchers.insert(queue.clone(), watcher);
+            }
+            Act::Watched { queue } => {
+                let watcher = self.watchers.remove(queue).with_context(|| format!("nobody watches {queue}"))?;
+                watcher.end().await?;
+            }
             Act::Start => self.start().await?,
             Act::Stop => self.stop().await?,
             Act::Restart => {
@@ -198,6 +218,14 @@ impl<W: World> Stage<W> {
             }
             Act::RestartServer => {
                 self.world.restart().await?;
+                self.daemon.ready().await?;
+            }
+            Act::Cut => {
+                self.cable.cut();
+                self.daemon.not_ready("link-down").await?;
+            }
+            Act::Mend => {
+                self.cable.mend();
                 self.daemon.ready().await?;
             }
         }
@@ -255,6 +283,39 @@ impl<W: World> Stage<W> {
         match tokio::time::timeout(LIMIT, poll).await {
             Ok(read) => read,
             Err(_) => bail!("waited {LIMIT:?} for HTTPS to say that {queue} is {show}, it says: {saw}"),
+        }
+    }
+}
+
+/// Looks what HTTPS says of a queue, as fast as it says it. Dropping it ends it.
+struct Watcher {
+    end: CancellationToken,
+    task: JoinSet<Result<()>>,
+}
+
+impl Watcher {
+    fn start(manager: Manager, queue: String, show: Show) -> Self {
+        let end = CancellationToken::new();
+        let mut task = JoinSet::new();
+        task.spawn(watch(manager, queue, show, end.clone()));
+        Self { end, task }
+    }
+
+    async fn end(mut self) -> Result<()> {
+        self.end.cancel();
+        self.task.join_next().await.context("there is one task")?.context("it does not panic")?
+    }
+}
+
+async fn watch(manager: Manager, queue: String, show: Show, end: CancellationToken) -> Result<()> {
+    let mut look = tokio::time::interval(Duration::from_millis(5));
+    loop {
+        let is_last = end.is_cancelled();
+        look.tick().await;
+        let saw = manager.public_show(&queue).await?;
+        ensure!(saw == show.as_str(), "HTTPS said that {queue} is {saw}, where it should be {show} all the time");
+        if is_last {
+            return Ok(());
         }
     }
 }
