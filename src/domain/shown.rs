@@ -209,7 +209,7 @@ impl Desk {
     }
 
     /// What was held counts no longer.
-    pub(super) fn release(&mut self, events: &mut Vec<Event>) {
+    fn release(&mut self, events: &mut Vec<Event>) {
         if self.keeping.hold.take().is_some() {
             let release = |person: &mut Person| {
                 if person.kept == Kept::Held {
@@ -251,15 +251,31 @@ impl Desk {
     /// Ends what is shown of people who are not seen, where its time is over. [`Desk::apply`] and [`Desk::tick`] do so
     /// first; before [`Desk::outgoing`] it is for the caller to do.
     pub fn expire(&mut self, now: Instant) -> Vec<Event> {
+        self.let_go(now, false)
+    }
+
+    /// Ends what is over, and where everybody was heard, what is held. All of it counts no longer before any of that shows.
+    pub(super) fn let_go(&mut self, now: Instant, all_heard: bool) -> Vec<Event> {
         let mut events = Vec::new();
+        let mut queues = BTreeSet::new();
         while let Some(id) = self.keeping.take_over(now) {
             let Some(person) = self.people.get_mut(&id) else { continue };
             let before = person.counted();
             person.show_truth();
-            self.recount(id, before, &mut events);
+            events.push(Event::User { id, from: before.shown, to: person.shown });
+            for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
+                let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
+                state.counts.remove(before);
+                state.counts.add(person.counted());
+                queues.insert(staffs.queue);
+            }
         }
-        if self.keeping.hold.is_some_and(|until| until <= now) {
+        if all_heard || self.keeping.hold.is_some_and(|until| until <= now) {
             self.release(&mut events);
+        }
+        for id in queues {
+            let state = self.queues.get_mut(&id).expect("it was there a moment ago");
+            state.refresh(&self.policy.precedence, &mut self.outbox, &mut events);
         }
         events
     }
@@ -426,6 +442,21 @@ mod tests {
         assert_eq!(world.told(), ["chat 0/2", "unavailable 0/2"]);
         assert_eq!(world.shown_changes(), 2, "{:?}", world.events);
         assert_eq!(world.desk.next_expiry(), None);
+    }
+
+    #[test]
+    fn several_who_are_over_at_once_are_not_shown_one_after_the_other() {
+        let mut world = World::up(LINGER, GRACE);
+        world.see("bob", Show::Away);
+        world.gone("ann");
+        world.gone("bob");
+        world.forget();
+        world.wait(LINGER);
+        let shows = world.events.iter().filter_map(|event| match event {
+            Event::Queue { now, .. } => Some(now.show),
+            Event::User { .. } | Event::Swept { .. } => None,
+        });
+        assert_eq!(shows.collect::<Vec<_>>(), [Show::Unavailable]);
     }
 
     #[test]

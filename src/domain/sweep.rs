@@ -183,7 +183,8 @@ impl Desk {
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
-        let mut events = self.expire(now);
+        let is_swept = matches!(self.sweep.stage, Stage::Quiet { until } | Stage::Marked { until } if until <= now);
+        let mut events = self.let_go(now, is_swept);
         self.tick_leases(now, &mut events);
         self.tick_rosters(now);
         if let Stage::Learning { until: Some(until) } = self.sweep.stage
@@ -202,7 +203,6 @@ impl Desk {
         {
             let in_time = matches!(self.sweep.stage, Stage::Quiet { .. });
             self.sweep.stage = Stage::Asking { after: None };
-            self.release(&mut events);
             self.retell_all();
             let heard = self.people.values().filter(|it| it.is_assigned() && it.presence.heard).count();
             events.push(Event::Swept { asked: self.sweep.total, heard, in_time });
