@@ -14,16 +14,17 @@ mod https;
 #[path = "support/manager.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod manager;
-#[path = "support/pings.rs"]
-mod pings;
 #[path = "support/ports.rs"]
 mod ports;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/ready.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
 mod ready;
 #[path = "support/site.rs"]
 mod site;
+#[path = "support/times.rs"]
+mod times;
 
 use component_server::{ComponentServer, Connection, soon};
 use hostile_stanzas::{Besieged, stanzas};

@@ -183,7 +183,8 @@ impl Desk {
 
     /// Does what is due by now.
     pub fn tick(&mut self, now: Instant) -> Vec<Event> {
-        let is_swept = matches!(self.sweep.stage, Stage::Quiet { until } | Stage::Marked { until } if until <= now);
+        let is_over = matches!(self.sweep.stage, Stage::Quiet { until } | Stage::Marked { until } if until <= now);
+        let is_swept = is_over && !self.sweep.on_trial;
         let mut events = self.let_go(now, is_swept);
         self.tick_leases(now, &mut events);
         self.tick_rosters(now);
@@ -197,10 +198,7 @@ impl Desk {
         {
             self.sweep.stage = Stage::Asking { after: None };
         }
-        if let Stage::Quiet { until } | Stage::Marked { until } = self.sweep.stage
-            && until <= now
-            && !self.sweep.on_trial
-        {
+        if is_swept {
             let in_time = matches!(self.sweep.stage, Stage::Quiet { .. });
             self.sweep.stage = Stage::Asking { after: None };
             self.retell_all();

@@ -12,15 +12,19 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// The keys of `[presence]`.
+    /// The keys of `[presence]`, each with a value.
     pub(crate) fn presence(&self) -> String {
-        let pings =
-            self.pings.iter().map(|(after, timeout)| format!("ping_after = {after:?}\nping_timeout = {timeout:?}\n"));
-        pings.chain(self.linger.iter().map(|linger| format!("linger = {linger:?}\n"))).collect()
+        let (after, timeout) = self.pings.as_ref().map(|(after, timeout)| (after, timeout)).unzip();
+        lines(&[("ping_after", after), ("ping_timeout", timeout), ("linger", self.linger.as_ref())])
     }
 
-    /// The keys of `[xmpp]`.
+    /// The keys of `[xmpp]`, each with a value.
     pub(crate) fn xmpp(&self) -> String {
-        self.link_grace.iter().map(|grace| format!("link_grace = {grace:?}\n")).collect()
+        lines(&[("link_grace", self.link_grace.as_ref())])
     }
+}
+
+fn lines(keys: &[(&str, Option<&String>)]) -> String {
+    let lines = keys.iter().filter_map(|(key, value)| Some(format!("{key} = {:?}", value.as_ref()?)));
+    lines.collect::<Vec<_>>().join("\n")
 }
