@@ -19,7 +19,6 @@ mod ports;
 #[path = "support/process.rs"]
 mod process;
 #[path = "support/ready.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
 mod ready;
 #[path = "support/site.rs"]
 mod site;

@@ -454,7 +454,7 @@ mod tests {
         world.wait(LINGER);
         let shows = world.events.iter().filter_map(|event| match event {
             Event::Queue { now, .. } => Some(now.show),
-            Event::User { .. } | Event::Swept { .. } => None,
+            Event::User { .. } | Event::Swept { .. } | Event::Granted(_) => None,
         });
         assert_eq!(shows.collect::<Vec<_>>(), [Show::Unavailable]);
     }

@@ -18,8 +18,6 @@ mod https;
 #[path = "../support/manager.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod manager;
-#[path = "../support/pings.rs"]
-mod pings;
 #[path = "../support/ports.rs"]
 mod ports;
 #[path = "../../examples/support/presence.rs"]
@@ -35,6 +33,8 @@ mod servers;
 mod site;
 #[path = "../support/skip.rs"]
 mod skip;
+#[path = "../support/times.rs"]
+mod times;
 
 mod cable;
 mod network;

@@ -14,13 +14,8 @@ impl Daemon {
         self.wait_readiness("200", |status, _| status == 200).await
     }
 
-    /// Waits until it says that it does not, for this reason.
-    pub(crate) async fn not_ready(&mut self, reason: &str) -> Result<()> {
-        let wanted = format!("503 and {reason}");
-        self.wait_readiness(&wanted, |status, body| status == 503 && body.contains(reason)).await
-    }
-
-    async fn wait_readiness(&mut self, wanted: &str, is_it: impl Fn(u16, &str) -> bool) -> Result<()> {
+    /// Waits until `/readyz` has an answer, status and body, that `is_it`; `wanted` says which.
+    pub(crate) async fn wait_readiness(&mut self, wanted: &str, is_it: impl Fn(u16, &str) -> bool) -> Result<()> {
         let mut look = tokio::time::interval(Duration::from_millis(20));
         let mut saw = "nothing yet".to_owned();
         let poll = async {

@@ -112,7 +112,7 @@ impl Script {
     /// Reads a scenario; `file` is for messages.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self> {
         let mut steps = Vec::new();
-        let mut times = Times::default();
+        let mut times = Times::DEFAULT;
         for (number, line) in (1..).zip(text.lines()) {
             let line = line.split('#').next().unwrap_or_default().trim();
             if line.is_empty() {

@@ -222,7 +222,8 @@ impl<W: World> Stage<W> {
             }
             Act::Cut => {
                 self.cable.cut();
-                self.daemon.not_ready("link-down").await?;
+                let is_it = |status, body: &str| status == 503 && body.contains("link-down");
+                self.daemon.wait_readiness("503 for link-down", is_it).await?;
             }
             Act::Mend => {
                 self.cable.mend();

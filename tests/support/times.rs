@@ -1,7 +1,7 @@
 //! What a scenario has set otherwise than by default.
 
 /// Lengths of time as the configuration takes them; as by default where there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Times {
     /// How soon a client is pinged, and how long it may take to answer.
     pub(crate) pings: Option<(String, String)>,
@@ -12,6 +12,9 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    /// Nothing is set.
+    pub(crate) const DEFAULT: Self = Self { pings: None, linger: None, link_grace: None };
+
     /// The keys of `[presence]`, each with a value.
     pub(crate) fn presence(&self) -> String {
         let (after, timeout) = self.pings.as_ref().map(|(after, timeout)| (after, timeout)).unzip();
