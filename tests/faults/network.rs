@@ -94,7 +94,8 @@ async fn an_earlier_connection_lives_on<P: Package>() -> Result<()> {
 }
 
 async fn two_hundred_times<P: Package>() -> Result<()> {
-    let link = "retry_after = \"1ms\"\nretry_most = \"10ms\"\nping_after = \"2s\"\nping_timeout = \"2s\"";
+    let link =
+        "link_grace = \"0s\"\nretry_after = \"1ms\"\nretry_most = \"10ms\"\nping_after = \"2s\"\nping_timeout = \"2s\"";
     let (rig, proxy) = with_proxy::<P>(link).await?;
     let first = proxy.accepted();
     let mut readings = rig.site.daemon.process.lines.clone();

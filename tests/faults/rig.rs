@@ -20,7 +20,7 @@ use super::{
 
 /// The link is found dead soon, and made anew soon.
 pub(crate) const SOON: &str =
-    "ping_after = \"2s\"\nping_timeout = \"2s\"\nretry_after = \"200ms\"\nretry_most = \"2s\"";
+    "link_grace = \"0s\"\nping_after = \"2s\"\nping_timeout = \"2s\"\nretry_after = \"200ms\"\nretry_most = \"2s\"";
 /// How long it takes at the most until a link is found dead that is [`SOON`], and everybody knows.
 pub(crate) const FOUND_DEAD: Duration = Duration::from_secs(8);
 /// How long anything takes to get around where all is well, on a machine that has other things to do.

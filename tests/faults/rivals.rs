@@ -138,6 +138,6 @@ async fn somebody_who_was_there_before() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn somebody_who_comes_later() {
-    let link = "ping_after = \"2s\"\nping_timeout = \"2s\"\nretry_after = \"200ms\"\nretry_most = \"2s\"\nrival_check = \"1s\"";
+    let link = "link_grace = \"0s\"\nping_after = \"2s\"\nping_timeout = \"2s\"\nretry_after = \"200ms\"\nretry_most = \"2s\"\nrival_check = \"1s\"";
     play::<Ejabberd>(async || somebody_after(link).await).await;
 }

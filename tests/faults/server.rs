@@ -45,7 +45,7 @@ const STANDSTILL: Duration = Duration::from_secs(30);
 
 /// Shorter than the link's patience: nothing happens but that everything is late.
 async fn stands_still_for_a_while<P: Package>() -> Result<()> {
-    let mut rig = Rig::<P>::start("retry_most = \"2s\"", Ok).await?;
+    let mut rig = Rig::<P>::start("link_grace = \"0s\"\nretry_most = \"2s\"", Ok).await?;
     rig.place.server.freeze(true)?;
     rig.show("ann", "dnd").await?;
     rig.readers.go_on_for(STANDSTILL).await?;

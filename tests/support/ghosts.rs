@@ -8,12 +8,12 @@ use rosterd::{
     store::{SledStore, Store},
 };
 
-use super::{process::LIMIT, real::Real, script::Who, servers::Package, stage::Stage};
+use super::{process::LIMIT, real::Real, script::Who, servers::Package, stage::Stage, times::Times};
 
 /// Who gives up their account is dropped, since their server says so. Where a server says nothing, or that it can not reach
 /// somebody, nobody is dropped.
 pub(crate) async fn gone_followers<P: Package>() -> Result<()> {
-    let mut stage = Stage::<Real<P>>::set(&["ann", "bob", "carol"], None).await?;
+    let mut stage = Stage::<Real<P>>::set(&["ann", "bob", "carol"], Times::DEFAULT).await?;
     let played = play(&mut stage).await;
     played.with_context(|| stage.log())
 }

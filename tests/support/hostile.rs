@@ -105,10 +105,13 @@ impl Besieged {
         self.daemon.log()
     }
 
-    /// What `rosterd status` says of queues and operators, without the counts of what should not happen.
+    /// What `rosterd status` says of queues and operators, without the counts of what should not happen, and of tasks.
     pub(crate) fn seen(&self) -> Result<Value> {
         let mut status = self.status()?;
-        status.as_object_mut().context("the status is an object")?.remove("tally");
+        let fields = status.as_object_mut().context("the status is an object")?;
+        for counts in ["tally", "tasks"] {
+            ensure!(fields.remove(counts).is_some(), "the status has no {counts}");
+        }
         Ok(status)
     }
 

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use super::{apart::Apart, pings::Pings, real::Real, servers::Package, stage::Stage, stalls::Stalls};
+use super::{apart::Apart, real::Real, servers::Package, stage::Stage, stalls::Stalls, times::Times};
 
 /// How long a client may be silent, and how long it may take to answer.
 const AFTER: Duration = Duration::from_secs(2);
@@ -18,8 +18,8 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// A stopped process and a killed one: the queue tells the truth about both in time.
 pub(crate) async fn silent_clients<P: Package>() -> Result<()> {
-    let pings = Pings { after: format!("{AFTER:?}"), timeout: format!("{TIMEOUT:?}") };
-    let mut stage = Stage::<Real<P>>::set(&["ann", "carol"], Some(pings)).await?;
+    let pings = Some((format!("{AFTER:?}"), format!("{TIMEOUT:?}")));
+    let mut stage = Stage::<Real<P>>::set(&["ann", "carol"], Times { pings, ..Times::DEFAULT }).await?;
     let played = play(&mut stage).await;
     played.with_context(|| stage.log())
 }
