@@ -73,17 +73,36 @@
 //! A follower whose server says that they are gone for good is told nothing from that moment, and is no follower once that is
 //! on disk. A server that can not reach theirs says nothing about them.
 //!
-//! What is *shown* of a user is kept apart from what is *seen* of them: it lags behind for a moment where a lost link or a
-//! phone between two networks would make it flicker (`domain/shown.rs`). Whether somebody takes work goes by what is seen.
+//! # How presence becomes a verdict
+//!
+//! Each step takes what the one before gave, decides one thing, and can say why ([`domain::Reason`]): what explains a verdict is
+//! the code that made it.
+//!
+//! 1. **A stanza** comes through whole and within limits, or not at all (`xmpp/gate.rs`); is parsed alone (`xmpp/parser.rs`); and
+//!    says one thing of one resource of one user (`xmpp/decode.rs`): it is there with a show and a priority, it went, it can not
+//!    be read. Only users who are assigned go further.
+//! 2. **A resource** counts if its priority is not negative (`negative-priority`), if its last presence could be read
+//!    (`unreadable`), and as long as its lease holds (`stale`: `domain/lease.rs`).
+//! 3. **A user's show** is that of one resource among those that count: the best, the worst, or the one of the highest priority
+//!    (`[availability] merge`; `domain/presence.rs`). Who has none is `offline`; of whom nothing was heard on this link is
+//!    `unknown`. A user takes work when this show is `chat` or `available`.
+//! 4. **What is shown** of a user is that, or for a bounded moment what it was before: `lingering` after they went
+//!    (`[presence] linger`), `held` after the link did (`[xmpp] link_grace`), so that a phone between two networks and a short
+//!    loss of the link do not make their queues flicker (`domain/shown.rs`). Who is shown so takes no work.
+//! 5. **A queue** counts its enabled operators by what is shown of them, and those who take work
+//!    (`domain/availability.rs`). The best show among them is the queue's: a change costs one count, and nobody is searched.
+//! 6. **A follower** is told when that differs from what they were told last, and not before everybody was heard on this link
+//!    (`domain/outgoing.rs`, `domain/sweep.rs`). HTTPS and commands read the same verdict, and listeners get it as an
+//!    [`domain::Event`].
 //!
 //! # What always holds
 //!
 //! 1. An edit is answered with success once it is on disk, and shows nowhere before; one that failed is nowhere in part.
-//! 2. Nothing seen outlives its link, nor counts before it is known that all of it reaches us: nobody takes work from when
-//!    a link went until they are heard again, and no follower is told anything before everybody was. What was *shown* to readers is held for `[xmpp] link_grace` from when the link went, at
-//!    the most, and until everybody was heard; it is not of who is known to have gone. After the grace a reader sees who was
-//!    heard so far: a queue may look closed that is not, never open that is not. Who went is shown for `[presence] linger`
-//!    at the most, and takes no work meanwhile (`tests/desk_properties.rs`).
+//! 2. Nothing seen outlives its link, nor counts before it is known that all of it reaches us: nobody takes work from when a
+//!    link went until they are heard again, and no follower is told anything before everybody was. What was *shown* to readers
+//!    is held for `[xmpp] link_grace` from when the link went at the most, until everybody was heard, and not of who is known
+//!    to have gone. After the grace a reader sees who was heard so far: a queue may look closed that is not, never open that
+//!    is not. Who went is shown for `[presence] linger` at the most, and takes no work meanwhile (`tests/desk_properties.rs`).
 //! 3. What a follower was told last equals what the queue's enabled operators add up to, as soon as the link has taken it;
 //!    who was told is not told again (`tests/desk_properties.rs`).
 //! 4. A suspended operator counts for nothing. Presence of people who are not assigned changes nothing.

@@ -43,6 +43,37 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 21] = [
+        Self::LinkDown,
+        Self::Unknown,
+        Self::Silent,
+        Self::NotApproved,
+        Self::Refused,
+        Self::Offline,
+        Self::Lingering,
+        Self::Held,
+        Self::Stale,
+        Self::Unreadable,
+        Self::NegativePriority,
+        Self::Show(Show::Chat),
+        Self::Show(Show::Available),
+        Self::Show(Show::Dnd),
+        Self::Show(Show::Away),
+        Self::Show(Show::Xa),
+        Self::Show(Show::Unavailable),
+        Self::Suspended,
+        Self::NoOperators,
+        Self::NoneEnabled,
+        Self::NoneOnline,
+    ];
+
+    /// The reason of this name.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
     /// The name of the reason, as every wire has it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

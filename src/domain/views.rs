@@ -1,6 +1,9 @@
 //! What can be read: answers only, nothing decides here that is not decided elsewhere.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use super::{
     Account, AccountId, BareJid, Cause, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session,
@@ -99,8 +102,14 @@ impl<'a> Books<'a> {
 
     /// Its users, by number.
     pub fn users(self) -> impl Iterator<Item = UserView<'a>> {
+        self.users_after(None)
+    }
+
+    /// Its users whose number is above `after`, by number.
+    pub fn users_after(self, after: Option<UserId>) -> impl Iterator<Item = UserView<'a>> {
+        let range = (after.map_or(Unbounded, Excluded), Unbounded);
         let state = self.desk.accounts.get(&self.account);
-        state.into_iter().flat_map(|state| &state.users).filter_map(move |id| self.user(*id))
+        state.into_iter().flat_map(move |state| state.users.range(range)).filter_map(move |id| self.user(*id))
     }
 
     /// One of its users.

@@ -11,6 +11,7 @@ mod presence;
 mod server;
 mod testing;
 mod tls;
+mod v1;
 mod watch;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -81,6 +82,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
 
 fn api(site: &Site) -> Router<Site> {
     libraryh3lp::routes()
+        .merge(v1::routes())
         .layer(DefaultBodyLimit::max(site.settings.body_limit))
         .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))
 }

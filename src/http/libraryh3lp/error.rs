@@ -53,6 +53,11 @@ impl Failure {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 
+    /// What another shape says it with.
+    pub(in crate::http) fn into_parts(self) -> (StatusCode, Cow<'static, str>, Option<(HeaderName, HeaderValue)>) {
+        (self.status, self.message, self.header)
+    }
+
     /// With another text.
     pub(super) fn saying(self, message: &'static str) -> Self {
         Self { message: message.into(), ..self }
