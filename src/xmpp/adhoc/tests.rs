@@ -7,7 +7,7 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::{
-    domain::{Show, WhoMayFollow},
+    domain::{AccountId, QueueId, Show, UserId, WhoMayFollow},
     xmpp::testing::{Rig, error, jid, name},
 };
 
@@ -292,6 +292,24 @@ async fn who_is_on() {
     bob | away | enabled | 
     ann | chat | suspended | lunch
     ");
+}
+
+#[tokio::test]
+async fn whoever_was_not_looked_at_is_not_kept_quiet_about() {
+    let mut rig = Rig::new();
+    // The first two thousand operators are suspended, and offline.
+    rig.more_users(2_000);
+    let (account, queue) = (AccountId::new(1).unwrap(), QueueId::new(5).unwrap());
+    for id in 9..2_009 {
+        let user = UserId::new(id).unwrap();
+        rig.edit(&Edit::Assign { account, queue, user });
+        rig.edit(&Edit::Enable { account, queue, user, enabled: Some(id == 2_008) });
+    }
+    rig.see("u1999", Show::Chat);
+    assert_eq!(
+        run(&mut rig, "sue", "tax@queues.localhost", "who-is-on"),
+        "completed\ninfo: tax: 1 of 2 operators takes work now. There are more than are shown."
+    );
 }
 
 #[tokio::test]

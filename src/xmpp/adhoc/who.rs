@@ -36,8 +36,10 @@ fn tell(scene: &Scene<'_>, queue: QueueView<'_>) -> Step {
         if it.enabled { is_online } else { is_colleague && (is_online || it.cause.is_some()) }
     };
     let operators = scene.desk.books(queue.queue.account).operators(queue.queue.id).into_iter().flatten();
-    let mut on: Vec<_> = operators.take(LOOKED_AT_MOST).filter(is_shown).take(ROWS_MOST + 1).collect();
-    let is_more = on.len() > ROWS_MOST || queue.published.enabled as usize > LOOKED_AT_MOST;
+    let mut operators = operators.peekable();
+    let looked_at = operators.by_ref().take(LOOKED_AT_MOST);
+    let mut on: Vec<_> = looked_at.filter(is_shown).take(ROWS_MOST + 1).collect();
+    let is_more = on.len() > ROWS_MOST || operators.peek().is_some();
     on.truncate(ROWS_MOST);
     on.sort_by_key(|it| !it.enabled);
     let more = if is_more { " There are more than are shown." } else { "" };
