@@ -1,6 +1,6 @@
 //! `[xmpp.onboarding]`: how users are brought to let us see their presence.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use hyper::Uri;
 
@@ -49,6 +49,20 @@ pub enum ApiLogin {
     Token(Secret),
 }
 
+impl Api {
+    /// Whether what we log in with goes over a network where others can read it.
+    #[must_use]
+    pub fn is_in_the_clear(&self) -> bool {
+        let host = self.url.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+        let is_secret = match self.login {
+            ApiLogin::Nobody => false,
+            ApiLogin::Account { .. } | ApiLogin::Token(_) => true,
+        };
+        is_secret && !is_here && self.url.scheme_str() != Some("https")
+    }
+}
+
 const METHOD: Key = Key {
     path: "xmpp.onboarding.method",
     value: Given::Default("\"subscribe\""),
@@ -66,7 +80,8 @@ const ROSTER_GROUP: Key = Key {
 const API_URL: Key = Key {
     path: "xmpp.onboarding.api_url",
     value: Given::Optional("\"http://127.0.0.1:5281/api\""),
-    doc: "Where ejabberd's HTTP API is (the handler mod_http_api), for the method \"ejabberd-api\".",
+    doc: "Where ejabberd's HTTP API is (the handler mod_http_api), for the method \"ejabberd-api\". On another machine use https: \
+          else others can read what rosterd logs in with.",
 };
 const API_USER: Key = Key {
     path: "xmpp.onboarding.api_user",
@@ -196,6 +211,26 @@ mod tests {
         assert!(matches!(token.api.unwrap().login, ApiLogin::Token(token) if token.reveal() == "s3cr3t"));
         let local = parse("method = 'ejabberd-api'\napi_url = 'http://h'").unwrap();
         assert!(matches!(local.api.unwrap().login, ApiLogin::Nobody));
+    }
+
+    #[test]
+    fn what_others_can_read() {
+        let check = |url: &str, login: &str, expected: bool| {
+            let read = parse(&format!("method = 'ejabberd-api'\napi_url = '{url}'\n{login}")).unwrap();
+            assert_eq!(read.api.unwrap().is_in_the_clear(), expected, "{url} {login}");
+        };
+        let account = "api_user = 'rosterd@example.org'\napi_password = 's3cr3t'";
+        for login in [account, "api_token = 's3cr3t'"] {
+            for here in
+                ["http://127.0.0.1:5281/api", "http://127.8.9.10/api", "http://[::1]:5281/api", "http://localhost/api"]
+            {
+                check(here, login, false);
+            }
+            check("http://192.0.2.1:5281/api", login, true);
+            check("http://chat.example.org/api", login, true);
+            check("https://chat.example.org/api", login, false);
+        }
+        check("http://chat.example.org/api", "", false);
     }
 
     #[test]

@@ -45,6 +45,13 @@ impl Clerk {
     /// # Errors
     /// When the certificates to trust can not be read.
     pub fn new(api: &Api, domain: String) -> Result<Self, SetupError> {
+        if api.is_in_the_clear() {
+            warn!(
+                api = %api.url,
+                "others on the way can read what rosterd logs in to ejabberd's API with: use https, or an address of this \
+                 machine ([xmpp.onboarding] api_url)"
+            );
+        }
         Ok(Self { client: Client::new(api)?, domain, warn_due: Instant::now(), fails: false })
     }
 
