@@ -69,8 +69,10 @@ impl Leases {
         *self = Self::default();
     }
 
-    pub(super) fn may_ping(&mut self, may: bool) {
+    /// Whether the link has room for pings; where it has not, it is tried again soon.
+    pub(super) fn may_ping(&mut self, may: bool, now: Instant) {
         self.may_ping = may;
+        self.retry = (!may && !self.due.is_empty()).then(|| now + RETRY);
     }
 
     pub(super) fn has_due(&self) -> bool {
@@ -171,8 +173,7 @@ impl Desk {
 
     /// The next ping that is due.
     pub(super) fn next_ping(&mut self, now: Instant) -> Option<Effect> {
-        self.leases.retry = (!self.leases.may_ping && !self.leases.due.is_empty()).then(|| now + RETRY);
-        if self.leases.retry.is_some() {
+        if !self.leases.may_ping {
             return None;
         }
         let now = Tick::at(self.began, now);
@@ -443,6 +444,26 @@ mod tests {
         };
         assert_eq!(resource(&world, "new"), (true, Show::Unavailable));
         assert_eq!(resource(&world, "desk"), (false, Show::Chat));
+    }
+
+    #[test]
+    fn pings_that_wait_for_room_are_tried_again_and_nobody_runs_in_circles() {
+        let mut world = World::new();
+        let work = |world: &mut World| {
+            world.now += RETRY;
+            world.desk.tick(world.now);
+            let effects = world.desk.outgoing(10, world.now);
+            assert!(!effects.iter().any(|effect| matches!(effect, Effect::Ping { .. })), "the link is behind");
+            world.desk.next_deadline()
+        };
+        world.now += PING_AFTER;
+        for _ in 0..3 {
+            assert_eq!(work(&mut world), Some(world.now + RETRY));
+        }
+        world.input(Input::Closing);
+        for _ in 0..3 {
+            assert!(work(&mut world).is_none_or(|next| next > world.now), "a deadline that has passed");
+        }
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl Desk {
     /// Takes out at most `room` stanzas, in the order in which they are to be sent. What is taken out counts as sent.
     pub fn outgoing(&mut self, room: usize, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
-        self.leases.may_ping(room >= PING_ROOM);
+        self.leases.may_ping(room >= PING_ROOM, now);
         while effects.len() < room {
             let Some(effect) = self.next_effect(now) else { break };
             effects.push(effect);
