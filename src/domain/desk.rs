@@ -342,7 +342,12 @@ impl Desk {
                 }
             }
             Input::Relayed { user, resource, seen } => self.relayed(&user, &resource, seen, now, &mut events),
-            Input::Granted(grants) => self.granted(grants),
+            Input::UnreadRelayed { user, resource } => {
+                if let Some(id) = self.seen_relayed(&user) {
+                    self.note_unread(id, &resource, now, &mut events);
+                }
+            }
+            Input::Granted(grants) => self.granted(grants, &mut events),
             Input::Written { user, contact, result } => self.written((user, contact), result, now),
             Input::Approved { user } => self.approved(&user),
             Input::Alive { user, resource } => {
@@ -375,11 +380,16 @@ impl Desk {
         }
     }
 
-    /// What the server says of one of its users. It says so of everybody, so of others nothing is to be told; and who has
-    /// told us that we may not see them is not seen this way either.
-    fn relayed(&mut self, user: &BareJid, name: &str, seen: Option<Seen>, now: Instant, events: &mut Vec<Event>) {
+    /// The user with this JID, if the server's word about them is taken. It says so of everybody, so of others nothing is to
+    /// be told; and who has told us that we may not see them is not seen this way either.
+    fn seen_relayed(&self, user: &BareJid) -> Option<UserId> {
         let id = self.staffing(user).filter(|id| self.people[id].standing != Standing::Refused);
-        let Some(id) = id.filter(|_| self.is_relayed(user)) else { return };
+        id.filter(|_| self.is_relayed(user))
+    }
+
+    /// What the server says of one of its users.
+    fn relayed(&mut self, user: &BareJid, name: &str, seen: Option<Seen>, now: Instant, events: &mut Vec<Event>) {
+        let Some(id) = self.seen_relayed(user) else { return };
         self.tally.unknown_shows += u64::from(seen.as_ref().is_some_and(|seen| !seen.known_show));
         let tick = Tick::at(self.began, now);
         let news = if seen.is_some() { News::Heard } else { News::Went { all: false, now } };
@@ -405,13 +415,18 @@ impl Desk {
     /// Somebody has said what could not be read. It may have been meant for us alone, so their server is asked what it has
     /// of them: once for a resource until that is read, since it may have nothing else.
     fn unread(&mut self, id: UserId, resource: &str, now: Instant, events: &mut Vec<Event>) {
+        self.stands(id, Standing::Approved);
+        if self.note_unread(id, resource, now, events) {
+            self.outbox.probe(id);
+        }
+    }
+
+    /// What a resource said does not count any more. Whether this is news.
+    fn note_unread(&mut self, id: UserId, resource: &str, now: Instant, events: &mut Vec<Event>) -> bool {
         let tick = Tick::at(self.began, now);
         let mut is_news = false;
         self.observe(id, News::Heard, |presence| is_news = presence.unread(resource, tick), events);
-        self.stands(id, Standing::Approved);
-        if is_news {
-            self.outbox.probe(id);
-        }
+        is_news
     }
 
     /// The user with this JID, if they are assigned to anything: nobody else's presence counts.

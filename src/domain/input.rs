@@ -64,6 +64,14 @@ pub enum Input {
         /// What it said; `None` when it is gone.
         seen: Option<Seen>,
     },
+    /// The same, of a resource that is available, and what it said could not be read: what it said before is not true any
+    /// more. Nobody can be asked whom we may not have in their roster.
+    UnreadRelayed {
+        /// Whose.
+        user: BareJid,
+        /// Which.
+        resource: Box<str>,
+    },
     /// The users' server says what it lets us do: all of it. Nobody else has a say in this.
     Granted(Grants),
     /// An entry was written into a roster, or could not be.

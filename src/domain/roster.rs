@@ -8,8 +8,11 @@ use std::{
 };
 
 use super::{
-    BareJid, Desk, Effect, Entry, Grants, LinkPhase, Name, Onboarding, QueueId, RosterWrite, UserId, WriteFailure,
+    BareJid, Desk, Effect, Entry, Event, Grants, LinkPhase, Name, Onboarding, QueueId, RosterWrite, UserId,
+    WriteFailure,
     desk::{Person, Standing},
+    presence::Presence,
+    shown::News,
 };
 
 /// The most writes whose answer is waited for.
@@ -29,6 +32,8 @@ type Place = (BareJid, Name);
 #[derive(Debug, Default)]
 pub(super) struct Rosters {
     grants: Grants,
+    /// The server has told before who is there, and does not again on this stream.
+    were_told: bool,
     /// What is to be written. Bounded by the assignments that there are, or were when nothing could be written.
     waiting: BTreeMap<Place, Entry>,
     /// What is under way, and until when an answer is waited for.
@@ -66,13 +71,21 @@ impl Rosters {
         self.out.values().map(|(_, until)| *until).chain(self.paused).min()
     }
 
-    /// What was under way may be lost, and is to be written again; what the server grants it has to say again.
-    pub(super) fn link_down(&mut self) {
-        for (place, (entry, _)) in std::mem::take(&mut self.out) {
-            self.waiting.entry(place).or_insert(entry);
+    /// What the server grants it has to say again. What was under way through the link may be lost, and is to be written
+    /// again; who writes beside it goes on.
+    pub(super) fn link_down(&mut self, onboarding: Onboarding) {
+        if onboarding != Onboarding::EjabberdApi {
+            for (place, (entry, _)) in std::mem::take(&mut self.out) {
+                self.waiting.entry(place).or_insert(entry);
+            }
         }
-        self.grants = Grants::default();
+        (self.grants, self.were_told) = (Grants::default(), false);
         self.plainly.clear();
+    }
+
+    /// The link begins anew on the stream that it has, on which the server has said what it grants, and who is there.
+    pub(super) fn begin_anew(&mut self, grants: Grants) {
+        (self.grants, self.were_told) = (grants, true);
     }
 
     fn next_free(&mut self) -> Option<(Place, Entry)> {
@@ -105,7 +118,7 @@ impl Desk {
     /// Without the right to write rosters nobody can be asked who is assigned later, so then all go the ordinary way.
     pub(super) fn is_managed(&self, jid: &BareJid) -> bool {
         let Grants { roster, presence } = self.rosters.grants;
-        roster && presence && self.is_local(jid)
+        roster && presence && !self.rosters.were_told && self.is_local(jid)
     }
 
     /// Whether the server's word about the presence of this user is taken.
@@ -118,10 +131,20 @@ impl Desk {
         self.policy.onboarding != Onboarding::Subscribe && self.policy.roster_group.is_some() && self.is_local(jid)
     }
 
-    /// The server says what it lets us do: all of it, in place of what it has said before.
-    pub(super) fn granted(&mut self, grants: Grants) {
-        if self.policy.onboarding == Onboarding::Privilege && self.link() != LinkPhase::Down {
-            self.rosters.grants = grants;
+    /// The server says what it lets us do: all of it, in place of what it has said before. Whose presence it tells no longer
+    /// is asked for, where they do not tell us themselves.
+    pub(super) fn granted(&mut self, grants: Grants, events: &mut Vec<Event>) {
+        if self.policy.onboarding != Onboarding::Privilege || self.link() == LinkPhase::Down {
+            return;
+        }
+        let before = std::mem::replace(&mut self.rosters.grants, grants);
+        if before.presence && !grants.presence {
+            let untold = |it: &Person| it.presence.heard && it.standing != Standing::Approved && self.is_local(&it.jid);
+            let untold: Vec<_> = self.people.iter().filter(|(_, it)| untold(it)).map(|(id, _)| *id).collect();
+            for id in untold {
+                self.observe(id, News::Ended, Presence::forget, events);
+            }
+            self.sweep.ask_all();
         }
     }
 

@@ -209,7 +209,12 @@ impl Desk {
     }
 
     pub(super) fn link_up(&mut self, now: Instant, on_trial: bool, events: &mut Vec<Event>) {
+        let is_anew = self.link() != LinkPhase::Down;
+        let grants = self.rosters.grants();
         self.link_down(now, events);
+        if is_anew {
+            self.rosters.begin_anew(grants);
+        }
         self.sweep.on_trial = on_trial;
         self.link_trouble = None;
         self.sweep.link += 1;
@@ -252,7 +257,7 @@ impl Desk {
         self.sweep.stage = Stage::Down;
         self.sweep.on_trial = false;
         self.outbox.link_down();
-        self.rosters.link_down();
+        self.rosters.link_down(self.policy.onboarding);
         self.say_again(now);
         self.forget_all(now, events);
     }

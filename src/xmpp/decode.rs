@@ -132,9 +132,15 @@ pub(super) fn glimpse(head: &[u8], parser: &mut Parser, ours: &Ours) -> Glimpse 
     let Some(Ok(from)) = head.attr("from").map(sender) else { return Glimpse::default() };
     let input = match decode(&head, ours) {
         Meaning::Input(Input::Seen { user, resource, .. }) => Some(Input::Unread { user, resource }),
-        // Nobody can be asked whom we may not have in their roster, so that one does not count until it is heard again.
-        Meaning::Input(Input::Relayed { user, resource, .. }) => Some(Input::Relayed { user, resource, seen: None }),
-        Meaning::Input(input @ (Input::Gone { .. } | Input::Approved { .. } | Input::Refused { .. })) => Some(input),
+        Meaning::Input(Input::Relayed { user, resource, seen: Some(_) }) => {
+            Some(Input::UnreadRelayed { user, resource })
+        }
+        Meaning::Input(
+            input @ (Input::Relayed { seen: None, .. }
+            | Input::Gone { .. }
+            | Input::Approved { .. }
+            | Input::Refused { .. }),
+        ) => Some(input),
         // Whoever wants something of us may say so in a stanza that can be read.
         Meaning::Input(_)
         | Meaning::Dropped { .. }
@@ -596,6 +602,11 @@ mod tests {
             check(&format!(" type='{kind}'"), None);
         }
         check(" xmlns='urn:x'", None);
+        let relayed =
+            |more: &str| glimpsed(&format!("<presence from='ann@localhost/x' to='queues.localhost'{more}/>")).input;
+        assert_eq!(relayed(""), Some(Input::UnreadRelayed { user: ann(), resource: "x".into() }));
+        let gone = Input::Relayed { user: ann(), resource: "x".into(), seen: None };
+        assert_eq!(relayed(" type='unavailable'"), Some(gone));
         let from = |head: &str, from: Option<&str>| {
             let from = from.map(|from| BareJid::parse(from).unwrap());
             assert_eq!(glimpsed(head), Glimpse { from, input: None }, "{head}");

@@ -1,6 +1,8 @@
 //! A desk with some users who staff one queue, and whoever writes their rosters.
 #![cfg(test)]
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::domain::{
     Account, AccountId, Edit, Input, Operator, Outcome, Policy, Queue, Record, Seen, Show, User, UserFields,
@@ -119,6 +121,15 @@ impl Town {
         let RosterWrite { user, contact, .. } = write.clone();
         self.apply(Input::Written { user, contact, result });
         write
+    }
+
+    fn relay(&mut self, n: u32, show: Show) {
+        let seen = Some(Seen { show, priority: 0, status: None, known_show: true });
+        self.apply(Input::Relayed { user: user(n), resource: "x".into(), seen });
+    }
+
+    fn ready(&self) -> u32 {
+        self.desk.queues().next().unwrap().published.ready
     }
 
     fn edit(&mut self, edit: &Edit) -> Outcome {
@@ -288,4 +299,202 @@ fn where_rosters_can_not_be_written_any_more_it_goes_the_ordinary_way() {
     town.edit(&Edit::Unassign { account, queue: law(), user: id(2) });
     town.up();
     assert_eq!((&*town.asked, &*town.left, town.writes.len()), (&["u1".to_owned()][..], &["u2".to_owned()][..], 0));
+}
+
+#[test]
+fn what_the_server_lets_us_do_holds_when_a_link_begins_anew_on_its_stream() {
+    let mut town = Town::new([1, 2], Onboarding::Privilege, None);
+    town.apply(Input::LinkUp);
+    town.apply(Input::Granted(Grants { roster: true, presence: true }));
+    town.relay(1, Show::Chat);
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(1));
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(10));
+    assert_eq!((town.probed.len(), town.desk.onboards_by()), (0, Some(Onboarding::Privilege)));
+    // Somebody else was there for a while. The server says once on a stream what it lets us do, and who is there.
+    town.up();
+    assert_eq!(town.desk.onboards_by(), Some(Onboarding::Privilege));
+    assert_eq!(town.probed, ["u1", "u2"], "what was told of them may have gone elsewhere");
+    town.relay(1, Show::Chat);
+    assert_eq!(town.ready(), 1, "it goes on telling what changes");
+    assert_eq!((town.answer(Ok(())).user, town.asked.len()), (user(1), 0));
+    assert_eq!((town.answer(Ok(())).user, town.asked.len()), (user(2), 0));
+    // On another stream it says so anew, or not.
+    town.apply(Input::LinkDown { why: String::new() });
+    town.up();
+    assert_eq!(town.desk.onboards_by(), Some(Onboarding::Subscribe));
+}
+
+#[test]
+fn who_is_not_told_of_any_more_is_not_believed() {
+    let mut town = Town::new([1, 2], Onboarding::Privilege, None);
+    town.apply(Input::LinkUp);
+    town.apply(Input::Granted(Grants { roster: true, presence: true }));
+    town.relay(1, Show::Chat);
+    town.relay(2, Show::Chat);
+    let seen = Seen { show: Show::Chat, priority: 0, status: None, known_show: true };
+    town.apply(Input::Seen { user: user(2), resource: "x".into(), seen });
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(1));
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(10));
+    assert_eq!(town.ready(), 2);
+    town.apply(Input::Granted(Grants { roster: true, presence: false }));
+    assert_eq!(town.ready(), 1, "who tells us themselves");
+    town.wait(Duration::from_secs(1));
+    assert_eq!(town.writes.iter().map(|it| it.user.clone()).collect::<Vec<_>>(), [user(1)]);
+}
+
+#[test]
+fn what_is_relayed_and_can_not_be_read_is_shown_no_longer() {
+    let mut town = Town::new([1], Onboarding::Privilege, None);
+    town.desk.policy.linger = Duration::from_hours(1);
+    town.apply(Input::LinkUp);
+    town.apply(Input::Granted(Grants { roster: true, presence: true }));
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(1));
+    town.apply(Input::SweepAnswered);
+    town.wait(Duration::from_secs(10));
+    let show = |town: &Town| town.desk.queues().next().unwrap().published.show;
+    town.relay(1, Show::Chat);
+    town.apply(Input::Relayed { user: user(1), resource: "x".into(), seen: None });
+    assert_eq!((show(&town), town.ready()), (Show::Chat, 0), "who went lingers");
+    town.relay(1, Show::Chat);
+    town.apply(Input::UnreadRelayed { user: user(1), resource: "x".into() });
+    assert_eq!((show(&town), town.ready()), (Show::Unavailable, 0), "who may have said that they are busy does not");
+    let why: Vec<_> = town.desk.why_user(id(1)).into_iter().map(crate::domain::Reason::as_str).collect();
+    assert_eq!(why, ["unreadable"]);
+    assert!(town.probed.is_empty() && town.writes.is_empty(), "nobody can be asked");
+    // Of others the server has no word.
+    town.apply(Input::UnreadRelayed { user: user(99), resource: "x".into() });
+    town.relay(1, Show::Dnd);
+    assert_eq!(show(&town), Show::Dnd);
+}
+
+#[test]
+fn who_writes_beside_the_link_is_given_no_more_when_the_link_is_made_anew() {
+    let mut town = Town::new(0..90, Onboarding::EjabberdApi, None);
+    town.up();
+    assert_eq!(town.writes.len(), WRITES_MOST);
+    // The same are under way still: this would be too many.
+    town.up();
+    town.apply(Input::LinkDown { why: String::new() });
+    // What was written while there was no link was written.
+    let first = town.answer(Ok(())).user;
+    town.up();
+    let mut written = BTreeSet::from([first]);
+    while !town.writes.is_empty() {
+        assert!(written.insert(town.answer(Ok(())).user), "twice");
+        town.wait(Duration::from_millis(60));
+    }
+    assert_eq!((written.len(), &town.asked), (90, &Vec::new()));
+}
+
+#[derive(Debug, Clone)]
+enum Turn {
+    In(Input),
+    Assign(u32, bool),
+    Wait(u64),
+}
+
+fn turns() -> impl Strategy<Value = Vec<Turn>> {
+    let who = || prop::sample::select(vec![1_u32, 2, 99]);
+    let resource = || prop::sample::select(vec!["x", "y"]).prop_map(Box::<str>::from);
+    let seen = || {
+        prop::sample::select(&Show::ALL[..5]).prop_map(|show| Seen {
+            show,
+            priority: 0,
+            status: None,
+            known_show: true,
+        })
+    };
+    let contact = prop::sample::select(vec!["staffing", "law"]).prop_map(name);
+    let result = prop::sample::select(vec![Ok(()), Err(WriteFailure::Refused), Err(WriteFailure::Unreachable)]);
+    let input = prop_oneof![
+        1 => Just(Input::LinkUp),
+        1 => Just(Input::LinkOnTrial),
+        2 => Just(Input::TrialPassed),
+        1 => Just(Input::LinkDown { why: String::new() }),
+        4 => Just(Input::SweepAnswered),
+        2 => any::<[bool; 2]>().prop_map(|[roster, presence]| Input::Granted(Grants { roster, presence })),
+        4 => (who(), resource(), prop::option::of(seen()))
+            .prop_map(|(n, resource, seen)| Input::Relayed { user: user(n), resource, seen }),
+        1 => (who(), resource()).prop_map(|(n, resource)| Input::UnreadRelayed { user: user(n), resource }),
+        4 => (who(), resource(), seen()).prop_map(|(n, resource, seen)| Input::Seen { user: user(n), resource, seen }),
+        1 => (who(), resource()).prop_map(|(n, resource)| Input::Unread { user: user(n), resource }),
+        2 => (who(), prop::option::of(resource())).prop_map(|(n, resource)| Input::Gone { user: user(n), resource }),
+        1 => (who(), resource()).prop_map(|(n, resource)| Input::Alive { user: user(n), resource }),
+        1 => (who(), resource()).prop_map(|(n, resource)| Input::Doubted { user: user(n), resource }),
+        1 => who().prop_map(|n| Input::Approved { user: user(n) }),
+        1 => who().prop_map(|n| Input::Refused { user: user(n) }),
+        4 => (who(), contact, result)
+            .prop_map(|(n, contact, result)| Input::Written { user: user(n), contact, result }),
+    ];
+    let turn = prop_oneof![
+        8 => input.prop_map(Turn::In),
+        1 => (who(), any::<bool>()).prop_map(|(n, is_assigned)| Turn::Assign(n, is_assigned)),
+        2 => (0_u64..40_000).prop_map(Turn::Wait),
+    ];
+    prop::collection::vec(turn, 1..100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// In whatever order: there is always a next moment ([`Town::work`] looks), nobody takes work who was not heard on a link
+    /// that counts, and what is published is what a count from scratch says.
+    #[test]
+    fn in_whatever_order_things_come(
+        turns in turns(),
+        onboarding in prop::sample::select(Onboarding::ALL.to_vec()),
+        linger in 0_u64..60,
+        link_grace in 0_u64..60,
+    ) {
+        let mut town = Town::new([1, 2, 99], onboarding, Some("Queues"));
+        town.desk.policy.linger = Duration::from_secs(linger);
+        town.desk.policy.link_grace = Duration::from_secs(link_grace);
+        for turn in turns {
+            match turn {
+                Turn::In(input) => {
+                    let is_of_any_time = matches!(
+                        input,
+                        Input::LinkUp | Input::LinkOnTrial | Input::LinkDown { .. } | Input::Written { .. }
+                    );
+                    if is_of_any_time || town.desk.link() != LinkPhase::Down {
+                        town.apply(input);
+                    }
+                }
+                Turn::Assign(n, is_assigned) => {
+                    let (account, queue, user) = (account(), law(), id(n));
+                    if is_assigned {
+                        town.edit(&Edit::Assign { account, queue, user });
+                    } else if town.desk.people[&user].is_assigned() {
+                        town.edit(&Edit::Unassign { account, queue, user });
+                    }
+                }
+                Turn::Wait(millis) => town.wait(Duration::from_millis(millis)),
+            }
+            town.writes.clear();
+            let desk = &town.desk;
+            let published = desk.queues().next().unwrap().published;
+            let assigned = || desk.people.values().filter(|person| person.is_assigned());
+            let ready = assigned().filter(|person| person.show.takes_work()).count();
+            let show = assigned().map(|person| person.shown).min().unwrap_or(Show::Unavailable);
+            prop_assert_eq!((published.show, published.ready as usize), (show, ready));
+            prop_assert!(ready == 0 || !(desk.sweep.on_trial || desk.link() == LinkPhase::Down));
+            prop_assert!(assigned().all(|person| person.presence.heard || person.show == Show::Unavailable));
+            prop_assert!(desk.people.values().all(|person| person.is_assigned() || person.shown == Show::Unavailable));
+            let kept = linger.max(link_grace);
+            prop_assert!(desk.next_expiry().is_none_or(|end| end <= town.now + Duration::from_secs(kept)));
+        }
+        town.apply(Input::TrialPassed);
+        town.apply(Input::LinkUp);
+        for _ in 0..3 {
+            town.apply(Input::SweepAnswered);
+            town.wait(Duration::from_secs(2));
+            town.writes.clear();
+        }
+        prop_assert_eq!(town.desk.link(), LinkPhase::Up);
+    }
 }

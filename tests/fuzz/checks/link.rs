@@ -173,6 +173,7 @@ impl World {
                 let is_of_operator = match &input {
                     Input::Seen { user, .. }
                     | Input::Relayed { user, .. }
+                    | Input::UnreadRelayed { user, .. }
                     | Input::Unread { user, .. }
                     | Input::Gone { user, .. }
                     | Input::Approved { user }
