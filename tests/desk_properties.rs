@@ -122,6 +122,8 @@ struct Model {
     on_trial: bool,
     /// By user: resources, oldest first.
     seen: BTreeMap<usize, Vec<(usize, Show, i8)>>,
+    /// By user, who was heard: the resources that are there, be it that nothing can be read of them.
+    there: BTreeMap<usize, BTreeSet<usize>>,
     /// By user; nothing where what is seen is shown.
     kept: BTreeMap<usize, Kept>,
     /// Until when what was shown before the link was lost is held.
@@ -171,6 +173,7 @@ impl Model {
             linked: false,
             on_trial: false,
             seen: BTreeMap::new(),
+            there: BTreeMap::new(),
             kept: BTreeMap::new(),
             held_until: None,
             gone_since: BTreeMap::new(),
@@ -283,6 +286,7 @@ impl Model {
             self.lost_at = Some(self.now);
         }
         self.seen.clear();
+        self.there.clear();
     }
 
     /// Ends what is over at this moment.
@@ -328,6 +332,7 @@ impl Model {
     /// A user is none of our business any more, or somebody else.
     fn forget(&mut self, user: usize) {
         self.seen.remove(&user);
+        self.there.remove(&user);
         self.kept.remove(&user);
         self.gone_since.remove(&user);
     }
@@ -457,7 +462,10 @@ impl Model {
             Step::TrialPassed => {
                 self.input(Input::TrialPassed);
                 if std::mem::take(&mut self.on_trial) {
-                    (0..USERS).for_each(|user| self.seen_anew(user, Show::Unavailable, None));
+                    for user in 0..USERS {
+                        let is_gone = self.there.get(&user).is_some_and(BTreeSet::is_empty);
+                        self.seen_anew(user, Show::Unavailable, is_gone.then_some(true));
+                    }
                 }
             }
             step @ (Step::LinkUp | Step::LinkOnTrial) => {
@@ -486,6 +494,7 @@ impl Model {
                     let resources = self.seen.entry(u).or_default();
                     resources.retain(|(resource, _, _)| *resource != r);
                     resources.push((r, show, priority));
+                    self.there.entry(u).or_default().insert(r);
                     self.seen_anew(u, before, None);
                 }
             }
@@ -493,6 +502,10 @@ impl Model {
                 let name = resource.map(|r| format!("r{r}").into());
                 self.input(Input::Gone { user: self.users[u].1.clone(), resource: name });
                 let before = self.seen_show(u);
+                if self.is_assigned(u) {
+                    let there = self.there.entry(u).or_default();
+                    there.retain(|known| resource.is_some_and(|gone| gone != *known));
+                }
                 let resources = self.seen.entry(u).or_default();
                 resources.retain(|(known, _, _)| resource.is_some_and(|gone| gone != *known));
                 self.seen_anew(u, before, Some(resource.is_none()));
@@ -510,6 +523,9 @@ impl Model {
             Step::Unread(u, r) if self.linked => {
                 self.input(Input::Unread { user: self.users[u].1.clone(), resource: format!("r{r}").into() });
                 let before = self.seen_show(u);
+                if self.is_assigned(u) {
+                    self.there.entry(u).or_default().insert(r);
+                }
                 self.seen.entry(u).or_default().retain(|(resource, _, _)| *resource != r);
                 self.seen_anew(u, before, None);
             }

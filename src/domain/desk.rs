@@ -312,7 +312,7 @@ impl Desk {
         match input {
             Input::LinkUp => self.link_up(now, false, &mut events),
             Input::LinkOnTrial => self.link_up(now, true, &mut events),
-            Input::TrialPassed => self.pass_trial(&mut events),
+            Input::TrialPassed => self.pass_trial(now, &mut events),
             Input::LinkDown { why } => {
                 self.link_down(now, &mut events);
                 self.link_trouble = Some(why);

@@ -676,6 +676,17 @@ mod tests {
     }
 
     #[test]
+    fn who_goes_on_trial_is_known_to_be_gone_when_that_is_passed() {
+        let mut world = World::up(LINGER, GRACE);
+        world.lost();
+        world.input(Input::LinkOnTrial);
+        world.gone("ann");
+        assert_eq!((&*world.law(), &*world.ann()), ("chat 0/2", "chat: show-chat, held, unknown"));
+        world.input(Input::TrialPassed);
+        assert_eq!((&*world.law(), &*world.ann()), ("unavailable 0/2", "unavailable: offline"));
+    }
+
+    #[test]
     fn lingering_goes_on_without_a_link_and_no_longer_than_the_grace() {
         // It ends while all is held.
         let mut world = World::up(LINGER, GRACE);

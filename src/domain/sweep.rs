@@ -262,14 +262,17 @@ impl Desk {
         self.forget_all(now, events);
     }
 
-    /// What was heard so far counts from now on. Cost: everybody once; a trial is over before many could answer.
-    pub(super) fn pass_trial(&mut self, events: &mut Vec<Event>) {
+    /// What was heard so far counts from now on, be it that somebody went. Cost: everybody once; a trial is over before many
+    /// could answer.
+    pub(super) fn pass_trial(&mut self, now: Instant, events: &mut Vec<Event>) {
         if !std::mem::take(&mut self.sweep.on_trial) {
             return;
         }
-        let heard: Vec<_> = self.people.iter().filter(|(_, it)| it.presence.heard).map(|(id, _)| *id).collect();
-        for id in heard {
-            self.observe(id, News::Heard, |_| (), events);
+        let heard = self.people.iter().filter(|(_, it)| it.presence.heard);
+        let heard: Vec<_> = heard.map(|(id, it)| (*id, it.presence.resources().is_empty())).collect();
+        for (id, is_gone) in heard {
+            let news = if is_gone { News::Went { all: true, now } } else { News::Heard };
+            self.observe(id, news, |_| (), events);
         }
     }
 

@@ -231,6 +231,24 @@ impl Desk {
     #[must_use]
     pub fn why_user(&self, user: UserId) -> Vec<Reason> {
         let Some(person) = self.people.get(&user) else { return Vec::new() };
+        let mut reasons = self.why_seen(person);
+        if person.shown != person.show {
+            let kept = match person.kept {
+                Kept::Lingers => Some(Reason::Lingering),
+                Kept::Held => Some(Reason::Held),
+                Kept::Nothing => None,
+            };
+            let is_there = person.shown != Show::Unavailable;
+            let shown = is_there.then_some(Reason::Show(person.shown));
+            reasons.splice(0..0, shown.into_iter().chain(kept));
+        }
+        reasons.dedup();
+        reasons
+    }
+
+    /// Why somebody is seen to be what they are seen to be.
+    fn why_seen(&self, person: &Person) -> Vec<Reason> {
+        // What is heard on trial does not count.
         if self.sweep.on_trial {
             return vec![Reason::Unknown];
         }
@@ -251,17 +269,6 @@ impl Desk {
             (None, _) if person.presence.resources().is_empty() => reasons.push(Reason::Offline),
             (None, _) => {}
         }
-        if person.shown != person.show {
-            let kept = match person.kept {
-                Kept::Lingers => Some(Reason::Lingering),
-                Kept::Held => Some(Reason::Held),
-                Kept::Nothing => None,
-            };
-            let is_there = person.shown != Show::Unavailable;
-            let shown = is_there.then_some(Reason::Show(person.shown));
-            reasons.splice(0..0, shown.into_iter().chain(kept));
-        }
-        reasons.dedup();
         reasons
     }
 
