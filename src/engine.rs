@@ -165,6 +165,8 @@ enum Sending {
     More,
     /// The link is full; this is the way to it.
     Blocked(mpsc::Sender<Effect>),
+    /// The link takes nothing any more, and is about to say why.
+    Over,
 }
 
 /// The owner of the desk.
@@ -253,7 +255,7 @@ impl Engine {
                 break;
             }
             let sending = self.send();
-            let blocked = matches!(sending, Sending::Blocked(_));
+            let blocked = matches!(sending, Sending::Blocked(_) | Sending::Over);
             // A link that takes nothing keeps the desk from its work there, but nothing is shown the longer for that.
             let deadline = self.with(|desk| if blocked { desk.next_expiry() } else { desk.next_deadline() });
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
@@ -479,7 +481,7 @@ impl Engine {
     fn send(&mut self) -> Sending {
         let sending = self.outbox.as_ref().map_or(Sending::Done, |outbox| self.send_on(outbox));
         self.log_progress();
-        if matches!(sending, Sending::Done)
+        if matches!(sending, Sending::Done | Sending::Over)
             && let Some(done) = self.closing.take()
         {
             let _ = done.send(());
@@ -488,6 +490,9 @@ impl Engine {
     }
 
     fn send_on(&self, outbox: &mpsc::Sender<Effect>) -> Sending {
+        if outbox.is_closed() {
+            return Sending::Over;
+        }
         let room = outbox.capacity().min(SEND_MOST);
         let (events, effects) = self.with(|desk| {
             let now = now();
@@ -505,7 +510,6 @@ impl Engine {
         }
         match room {
             _ if sent < room => Sending::Done,
-            0 if outbox.is_closed() => Sending::Done,
             0 => Sending::Blocked(outbox.clone()),
             _ => Sending::More,
         }
@@ -572,7 +576,7 @@ async fn room(sending: Sending) {
         Sending::Blocked(outbox) => drop(outbox.reserve().await),
         // The link has its turn too.
         Sending::More => tokio::task::yield_now().await,
-        Sending::Done => std::future::pending().await,
+        Sending::Done | Sending::Over => std::future::pending().await,
     }
 }
 

@@ -403,3 +403,49 @@ fn an_import_gives_no_number_twice() {
     assert_eq!(world.desk.records().first(), before.first());
     assert!(matches!(before.first(), Some(Record::NextId(5))));
 }
+
+#[test]
+fn the_mark_of_an_earlier_sweep_ends_no_later_one() {
+    let mut world = World::new(1_000);
+    let law = world.queue("law");
+    world.operator("ann", law);
+    world.desk.apply(Input::LinkUp, world.now);
+    let marks = |effects: Vec<Effect>| effects.iter().filter(|it| **it == Effect::Mark).count();
+    assert_eq!(marks(world.desk.outgoing(1_000, world.now)), 1);
+    // It begins anew on the same stream, before the server has answered.
+    world.desk.apply(Input::LinkUp, world.now);
+    world.now += Duration::from_secs(1);
+    assert_eq!(marks(world.desk.outgoing(1_000, world.now)), 1);
+    let answered = |world: &mut World| {
+        world.desk.apply(Input::SweepAnswered, world.now);
+        world.now += Duration::from_secs(2);
+        world.desk.tick(world.now);
+        world.desk.link()
+    };
+    assert_eq!(answered(&mut world), LinkPhase::Sweeping { done: 1, total: 1 });
+    assert_eq!(answered(&mut world), LinkPhase::Up);
+}
+
+#[test]
+fn on_trial_only_who_was_told_by_us_hears_that_everything_closes() {
+    let mut world = World::new(1_000);
+    world.queue("law");
+    world.follow("law", "visitor@example.org");
+    let closed = |world: &mut World| {
+        world.desk.apply(Input::LinkOnTrial, world.now);
+        world.now += Duration::from_secs(1);
+        world.desk.outgoing(1_000, world.now);
+        world.desk.apply(Input::Closing, world.now);
+        world.desk.outgoing(1_000, world.now)
+    };
+    assert_eq!(closed(&mut world), [], "somebody else may speak for the queue");
+    let mut world = World::new(1_000);
+    world.queue("law");
+    world.up();
+    world.follow("law", "visitor@example.org");
+    world.now += Duration::from_secs(1);
+    assert!(world.desk.outgoing(1_000, world.now).iter().any(|effect| is_tell(effect, "law")));
+    world.desk.apply(Input::LinkDown { why: "test".to_owned() }, world.now);
+    let told = closed(&mut world);
+    assert!(matches!(&told[..], [Effect::Tell { published, .. }] if published.closed), "{told:?}");
+}

@@ -212,6 +212,14 @@ async fn who_is_heard_after_all_follows_again() {
     world.ann_is(Show::Chat).await;
     assert_eq!(words(&world.next().await).1, "chat");
     assert_eq!(world.followers(), [visitor(0)]);
+    // To ask what the queue is is not to follow it anew.
+    world.gone(0).await;
+    let probe = Input::Probed { queue: name("law"), from: visitor(0) };
+    world.facts.send(Fact::Input(probe)).await.unwrap();
+    assert_eq!(words(&world.next().await).1, "denied");
+    world.follow("law", 1, true).await;
+    assert_eq!(words(&world.next().await), (visitor(1).to_string(), "approved".to_owned()));
+    assert_eq!(world.followers(), [visitor(1)]);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::{Code, Failure, daemon, say, terminal};
 use crate::{
     config::Settings,
+    domain::BareJid,
     http::admin::{AccountStatus, Command, Reply},
     password,
 };
@@ -55,6 +56,11 @@ impl WithPassword {
     }
 }
 
+/// The JID as it is kept, which may not be what was typed; what is none is for the daemon to refuse.
+fn prepared(jid: String) -> String {
+    BareJid::parse(&jid).map_or(jid, |prepared| prepared.to_string())
+}
+
 impl Account {
     pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
         let (command, told) = match self {
@@ -71,10 +77,12 @@ impl Account {
                 (Command::RemoveAccount { name, with_all: force }, told)
             }
             Self::Link(Admin { name, jid }) => {
+                let jid = prepared(jid);
                 let told = format!("{jid} may manage account {name} now");
                 (Command::LinkAdmin { name, jid }, told)
             }
             Self::Unlink(Admin { name, jid }) => {
+                let jid = prepared(jid);
                 let told = format!("{jid} may not manage account {name} any more");
                 (Command::UnlinkAdmin { name, jid }, told)
             }

@@ -224,7 +224,7 @@ impl Desk {
             return None;
         }
         if self.sweep.on_trial {
-            return self.next_paced(now);
+            return if self.outbox.closing { self.next_tell() } else { self.next_paced(now) };
         }
         match self.outbox.take_turn() {
             0 => self.next_parting(now).or_else(|| self.next_told(now)).or_else(|| self.next_paced(now)),
@@ -336,15 +336,17 @@ impl Desk {
     }
 
     fn tell_of(&mut self, id: QueueId) -> Option<Effect> {
-        let (link, closing) = (self.sweep.link, self.outbox.closing);
+        let (link, on_trial, closing) = (self.sweep.link, self.sweep.on_trial, self.outbox.closing);
         let state = self.queues.get_mut(&id)?;
         let wanted = state.wanted(closing);
         let pass = self.outbox.passes.get_mut(&id)?;
         let from = pass.after.as_ref().map_or(Unbounded, Excluded);
         let mut rest = state.subscribers.range_mut::<BareJid, _>((from, Unbounded));
-        // Who waits to be approved is told then.
-        let is_due =
-            |told: &Told| !(told.approve || told.gone) && (told.link != link || told.published != Some(wanted));
+        // On trial somebody else may speak for the queue, rightly: only those hear of its end whom we have told of it. Else
+        // who waits to be approved is told then.
+        let may_hear = |told: &Told| if on_trial { told.published.is_some() } else { !told.approve };
+        let is_news = |told: &Told| told.link != link || told.published != Some(wanted);
+        let is_due = |told: &Told| !told.gone && may_hear(told) && is_news(told);
         let (to, told) = rest.find(|(_, told)| is_due(told))?;
         pass.after = Some(to.clone());
         (told.link, told.published) = (link, Some(wanted));
@@ -363,8 +365,9 @@ impl Desk {
         let id = self.queue_named(&queue).map(|queue| queue.id);
         let state = id.and_then(|id| self.queues.get_mut(&id));
         match state.and_then(|state| Some((state.queue.id, state.subscribers.get_mut(&from)?))) {
-            Some((id, told)) => self.outbox.greet(told, id, from),
-            None => self.outbox.deny(queue, from, false),
+            // Who is gone for good is about to follow no longer.
+            Some((id, told)) if !told.gone => self.outbox.greet(told, id, from),
+            Some(_) | None => self.outbox.deny(queue, from, false),
         }
     }
 

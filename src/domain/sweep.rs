@@ -62,6 +62,9 @@ pub(super) struct Sweep {
     pub(super) link: u32,
     /// Whether all that is meant for us reaches us is not known yet: nothing that is heard counts, and only probes are sent.
     pub(super) on_trial: bool,
+    /// How many marks of this stream were not answered yet. Answers come in the order of what they answer, so that of an
+    /// earlier sweep is told from the last one's.
+    pub(super) marks: u32,
     done: usize,
     total: usize,
     /// Whose turn it is, of all kinds that are paced.
@@ -115,7 +118,16 @@ impl Pace {
 
 impl Sweep {
     pub(super) fn new(rate: u32, now: Instant) -> Self {
-        Self { stage: Stage::Down, link: 0, on_trial: false, done: 0, total: 0, turn: 0, pace: Pace::new(rate, now) }
+        Self {
+            stage: Stage::Down,
+            link: 0,
+            on_trial: false,
+            marks: 0,
+            done: 0,
+            total: 0,
+            turn: 0,
+            pace: Pace::new(rate, now),
+        }
     }
 
     pub(super) fn phase(&self) -> LinkPhase {
@@ -214,6 +226,8 @@ impl Desk {
         self.link_down(now, events);
         if is_anew {
             self.rosters.begin_anew(grants);
+        } else {
+            self.sweep.marks = 0;
         }
         self.sweep.on_trial = on_trial;
         self.link_trouble = None;
@@ -238,6 +252,10 @@ impl Desk {
     }
 
     pub(super) fn mark_answered(&mut self, now: Instant, events: &mut Vec<Event>) {
+        self.sweep.marks = self.sweep.marks.saturating_sub(1);
+        if self.sweep.marks > 0 {
+            return;
+        }
         match self.sweep.stage {
             Stage::Learning { until: Some(_) } => self.begin_probing(events),
             Stage::Marked { .. } => self.sweep.stage = Stage::Quiet { until: now + self.policy.sweep_quiet },
@@ -330,16 +348,21 @@ impl Desk {
         None
     }
 
+    fn mark(&mut self) -> Effect {
+        self.sweep.marks += 1;
+        Effect::Mark
+    }
+
     fn next_of_sweep(&mut self, now: Instant) -> Option<Effect> {
         match self.sweep.stage {
             Stage::Learning { until: None } => {
                 self.sweep.stage = Stage::Learning { until: Some(now + MARK_MOST) };
-                Some(Effect::Mark)
+                Some(self.mark())
             }
             Stage::Probing { after } => {
                 let Some((id, user)) = self.next_assigned(after, |it| !self.is_managed(&it.jid)) else {
                     self.sweep.stage = Stage::Marked { until: now + MARK_MOST };
-                    return Some(Effect::Mark);
+                    return Some(self.mark());
                 };
                 self.sweep.stage = Stage::Probing { after: Some(id) };
                 self.sweep.done += 1;

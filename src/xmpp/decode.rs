@@ -275,7 +275,9 @@ fn seen(stanza: &Element) -> Seen {
         Some(_) => None,
     };
     let priority = child("priority").and_then(|child| child.text().trim().parse().ok());
-    let mut status = child("status").map(Element::text).unwrap_or_default();
+    // XML lets some control characters through (U+009B, say), which do harm in a terminal.
+    let printable = |c: char| if c.is_control() && !c.is_whitespace() { '\u{fffd}' } else { c };
+    let mut status: String = child("status").map(Element::text).unwrap_or_default().chars().map(printable).collect();
     status.truncate(status.floor_char_boundary(STATUS_MOST));
     Seen {
         show: show.unwrap_or(Show::Available),
@@ -560,6 +562,13 @@ mod tests {
         is("<presence from='ann@localhost/x'/>", Some(ann()), "bad-to");
         is("<iq from='ann@localhost/x' to='queues.localhost' type='get'/>", Some(ann()), "iq-without-id");
         is("<iq from='ann@localhost/x' to='queues.localhost' id='1'/>", Some(ann()), "unknown-iq-type");
+    }
+
+    #[test]
+    fn a_status_does_no_harm_in_a_terminal() {
+        let stanza = "<presence from='ann@localhost/x' to='staffing@queues.localhost'><status>a\u{9b}2J\u{85}b ü</status></presence>";
+        let Meaning::Input(Input::Seen { seen, .. }) = meaning(stanza) else { panic!("no presence") };
+        assert_eq!(seen.status.as_deref(), Some("a\u{fffd}2J\u{85}b ü"));
     }
 
     #[test]
