@@ -92,7 +92,12 @@ impl World {
         let end = self.now + length;
         loop {
             self.desk.tick(self.now);
-            for effect in self.desk.outgoing(1_024, self.now) {
+            let effects = self.desk.outgoing(1_024, self.now);
+            // The server is there, whoever else is not.
+            if effects.contains(&Effect::Mark) && self.desk.link() == LinkPhase::Up {
+                self.input(Input::SweepAnswered);
+            }
+            for effect in effects {
                 if let Effect::Ping { user, resource } = effect {
                     self.pings.push((self.now, user.clone()));
                     if self.answering {

@@ -309,6 +309,7 @@ impl Desk {
     /// Takes in a fact from the link.
     pub fn apply(&mut self, input: Input, now: Instant) -> Vec<Event> {
         let mut events = self.expire(now);
+        let is_of_server = input.is_of_server();
         match input {
             Input::LinkUp => self.link_up(now, false, &mut events),
             Input::LinkOnTrial => self.link_up(now, true, &mut events),
@@ -368,6 +369,9 @@ impl Desk {
             Input::SweepAnswered => self.mark_answered(now, &mut events),
             Input::Dropped { reason } => *self.tally.dropped.entry(reason).or_default() += 1,
             Input::Closing => self.close(),
+        }
+        if is_of_server {
+            self.server_heard(now, &mut events);
         }
         events
     }

@@ -129,3 +129,32 @@ pub enum Input {
     /// The daemon stops: every queue is closed for those who follow it.
     Closing,
 }
+
+impl Input {
+    /// Whether it has come through the link, so that the server is there.
+    pub(super) const fn is_of_server(&self) -> bool {
+        match self {
+            Self::Seen { .. }
+            | Self::Unread { .. }
+            | Self::Gone { .. }
+            | Self::Relayed { .. }
+            | Self::UnreadRelayed { .. }
+            | Self::Granted(_)
+            | Self::Approved { .. }
+            | Self::Refused { .. }
+            | Self::Alive { .. }
+            | Self::Doubted { .. }
+            | Self::Knocked { .. }
+            | Self::Probed { .. }
+            | Self::SweepAnswered
+            | Self::Dropped { .. } => true,
+            // What is written beside the link says nothing of it.
+            Self::LinkUp
+            | Self::LinkOnTrial
+            | Self::TrialPassed
+            | Self::LinkDown { .. }
+            | Self::Written { .. }
+            | Self::Closing => false,
+        }
+    }
+}

@@ -56,6 +56,14 @@ pub(super) struct Leases {
     answers: BTreeMap<Tick, Vec<UserId>>,
     /// Resources that are to be pinged. Bounded by the resources there are: each stands here once.
     due: VecDeque<(UserId, Box<str>)>,
+    /// When the server was last heard, whatever it said.
+    heard: Tick,
+    /// Users of whom an answer is late while nothing was heard of the server either. Bounded by the pings that are out.
+    unsure: Vec<UserId>,
+    /// Since when there are some.
+    unsure_since: Tick,
+    /// The server is to be asked whether it is there.
+    ask_server: bool,
     may_ping: bool,
     /// When it is tried again, where the link was behind.
     retry: Option<Instant>,
@@ -63,6 +71,8 @@ pub(super) struct Leases {
 
 /// How soon it is tried again whether the link has caught up.
 const RETRY: Duration = Duration::from_millis(200);
+/// A server that answers within this was there all the time.
+const AT_ONCE: Duration = Duration::from_millis(500);
 
 impl Leases {
     pub(super) fn clear(&mut self) {
@@ -72,11 +82,28 @@ impl Leases {
     /// Whether the link has room for pings; where it has not, it is tried again soon.
     pub(super) fn may_ping(&mut self, may: bool, now: Instant) {
         self.may_ping = may;
-        self.retry = (!may && !self.due.is_empty()).then(|| now + RETRY);
+        self.retry = (!may && self.is_waiting()).then(|| now + RETRY);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.ask_server || !self.due.is_empty()
     }
 
     pub(super) fn has_due(&self) -> bool {
-        self.may_ping && !self.due.is_empty()
+        self.may_ping && self.is_waiting()
+    }
+
+    /// Somebody's answer is late: does that say something of them? Not where the server has said nothing since then either;
+    /// it is asked, and they are looked at again when it is heard.
+    fn is_telling(&mut self, since: Tick, id: UserId, now: Tick) -> bool {
+        if self.heard > since {
+            return true;
+        }
+        if self.unsure.is_empty() {
+            (self.ask_server, self.unsure_since) = (true, now);
+        }
+        self.unsure.push(id);
+        false
     }
 
     pub(super) fn next(&self, began: Instant) -> Option<Instant> {
@@ -132,6 +159,31 @@ impl Desk {
         self.leases.answers.entry(late).or_default().push(id);
     }
 
+    /// The server was heard, whatever it said. Where it was there all the time, who has not answered is late; where it was
+    /// not, they are pinged once more, since it may not have passed on anything.
+    pub(super) fn server_heard(&mut self, now: Instant, events: &mut Vec<Event>) {
+        let tick = Tick::at(self.began, now);
+        self.leases.heard = tick;
+        let was_there = tick <= self.leases.unsure_since.after(AT_ONCE);
+        for id in std::mem::take(&mut self.leases.unsure) {
+            if !was_there {
+                self.ping_anew(id, tick);
+            }
+            self.look(id, tick, events);
+        }
+    }
+
+    fn ping_anew(&mut self, id: UserId, now: Tick) {
+        let Some(person) = self.people.get_mut(&id) else { return };
+        for resource in person.presence.resources_mut() {
+            let is_late = due_at(resource.life, resource.since, id, &self.policy).is_some_and(|due| due <= now);
+            if is_late && matches!(resource.life, Life::Pinged | Life::Doubted) {
+                resource.set(Life::Due, now);
+                self.leases.due.push_back((id, resource.name.clone()));
+            }
+        }
+    }
+
     /// Looks at all leases whose moment has come.
     pub(super) fn tick_leases(&mut self, now: Instant, events: &mut Vec<Event>) {
         let tick = Tick::at(self.began, now);
@@ -158,6 +210,7 @@ impl Desk {
                     self.leases.due.push_back((id, resource.name.clone()));
                     resource.set(Life::Due, now);
                 }
+                Life::Pinged | Life::Doubted if !self.leases.is_telling(resource.since, id, now) => {}
                 Life::Pinged => {
                     self.tally.stale += 1;
                     resource.set(Life::Stale, now);
@@ -175,6 +228,9 @@ impl Desk {
     pub(super) fn next_ping(&mut self, now: Instant) -> Option<Effect> {
         if !self.leases.may_ping {
             return None;
+        }
+        if std::mem::take(&mut self.leases.ask_server) {
+            return Some(self.mark());
         }
         let now = Tick::at(self.began, now);
         while let Some((id, name)) = self.leases.due.pop_front() {
@@ -240,6 +296,8 @@ mod tests {
         queue: QueueId,
         pings: Vec<(Instant, String)>,
         probes: usize,
+        /// The server answers pings of its own.
+        is_there: bool,
     }
 
     impl World {
@@ -271,12 +329,10 @@ mod tests {
                 panic!()
             };
             edit(Edit::Assign { account, queue, user });
-            let mut world = Self { desk, now, user, queue, pings: Vec::new(), probes: 0 };
+            let mut world = Self { desk, now, user, queue, pings: Vec::new(), probes: 0, is_there: true };
             world.input(Input::LinkUp);
             world.see("desk");
-            world.wait(Duration::from_secs(1));
-            world.input(Input::SweepAnswered);
-            world.wait(Duration::from_secs(1));
+            world.wait(Duration::from_secs(2));
             assert_eq!(world.desk.link(), LinkPhase::Up);
             (world.pings, world.probes) = (Vec::new(), 0);
             world
@@ -304,8 +360,10 @@ mod tests {
             let end = self.now + length;
             loop {
                 self.desk.tick(self.now);
+                let mut is_answered = false;
                 for effect in self.desk.outgoing(usize::MAX, self.now) {
                     match effect {
+                        Effect::Mark if self.is_there => is_answered = true,
                         Effect::Ping { resource, .. } => self.pings.push((self.now, resource.into())),
                         Effect::Probe { .. } => self.probes += 1,
                         Effect::Ask { .. }
@@ -316,6 +374,10 @@ mod tests {
                         | Effect::Deny { .. }
                         | Effect::Tell { .. } => {}
                     }
+                }
+                if is_answered {
+                    self.input(Input::SweepAnswered);
+                    continue;
                 }
                 let next = self.desk.next_deadline().filter(|next| *next <= end);
                 let Some(next) = next else { break };
@@ -353,6 +415,30 @@ mod tests {
         assert_eq!((world.show(), world.why()), (Show::Chat, vec!["show-chat"]));
         world.wait(PING_AFTER + Duration::from_secs(1));
         assert_eq!(world.pings.len(), 2, "and is asked again in time");
+    }
+
+    #[test]
+    fn a_server_that_hangs_is_not_taken_for_clients_that_do() {
+        let mut world = World::new();
+        world.is_there = false;
+        world.wait(PING_AFTER + 10 * PING_TIMEOUT);
+        assert_eq!((world.pings.len(), world.show(), world.why()), (1, Show::Chat, vec!["show-chat"]));
+        // It is there again, and says something of somebody else. The client did not get the ping, maybe.
+        world.is_there = true;
+        world.input(Input::SweepAnswered);
+        world.wait(Duration::from_secs(1));
+        assert_eq!((world.pings.len(), world.show()), (2, Show::Chat));
+        world.answer("desk");
+        world.wait(PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!((world.show(), world.desk.tally().stale), (Show::Chat, 0));
+        // Now it hangs again, and the client has died meanwhile.
+        world.is_there = false;
+        world.wait(PING_AFTER + 10 * PING_TIMEOUT);
+        assert_eq!(world.show(), Show::Chat);
+        world.is_there = true;
+        world.input(Input::SweepAnswered);
+        world.wait(PING_TIMEOUT + Duration::from_secs(1));
+        assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["stale"]));
     }
 
     #[test]

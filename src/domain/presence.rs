@@ -113,6 +113,10 @@ impl Presence {
         self.resources = resources.into();
     }
 
+    pub(super) fn resources_mut(&mut self) -> impl Iterator<Item = &mut Resource> {
+        self.resources.iter_mut()
+    }
+
     pub(super) fn resource_mut(&mut self, name: &str) -> Option<&mut Resource> {
         self.resources.iter_mut().find(|known| &*known.name == name)
     }

@@ -348,7 +348,8 @@ impl Desk {
         None
     }
 
-    fn mark(&mut self) -> Effect {
+    /// A ping to the server, which answers it after everything that came before.
+    pub(super) fn mark(&mut self) -> Effect {
         self.sweep.marks += 1;
         Effect::Mark
     }

@@ -82,7 +82,7 @@ fn accounts_come_and_go(place: &Place) -> Result<()> {
     let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "x\n")?;
     ensure!(unknown.contains("there is no such account"), "{unknown}");
     let linked = place.good(&["account", "link", "acme", "Sue@example.org"], "")?;
-    ensure!(linked == "Sue@example.org may manage account acme now\n", "{linked}");
+    ensure!(linked == "sue@example.org may manage account acme now\n", "{linked}");
     place.good(&["account", "link", "acme", "kim@example.org"], "")?;
     place.good(&["account", "link", "zoo", "sue@example.org"], "")?;
     let listed = place.good(&["account", "list"], "")?;

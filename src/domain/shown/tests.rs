@@ -115,7 +115,13 @@ impl World {
         let end = self.now + length;
         loop {
             self.events.extend(self.desk.tick(self.now));
-            for effect in self.desk.outgoing(usize::MAX, self.now) {
+            let effects = self.desk.outgoing(usize::MAX, self.now);
+            // How a sweep ends is for each case to say.
+            if effects.contains(&Effect::Mark) && self.desk.link() == LinkPhase::Up {
+                let events = self.desk.apply(Input::SweepAnswered, self.now);
+                self.events.extend(events);
+            }
+            for effect in effects {
                 if let Effect::Tell { published, .. } = effect {
                     self.told.push(published);
                 }
