@@ -66,6 +66,13 @@ fn main() -> anyhow::Result<()> {
         return reader::run(&order);
     }
     let arguments: Vec<_> = std::env::args().skip(1).collect();
+    // Cargo adds this one.
+    let is_known = |it: &&String| !it.starts_with("--") || ["--quick", "--bench"].contains(&it.as_str());
+    if let Some(unknown) = arguments.iter().find(|it| !is_known(it) && !it.starts_with("--beside=")) {
+        anyhow::bail!(
+            "{unknown} is not known; what is: --quick, --beside=PROGRAM, and a word of what is to be measured"
+        );
+    }
     let size = if arguments.iter().any(|argument| argument == "--quick") { QUICK } else { FULL };
     let wanted = arguments.iter().find(|argument| !argument.starts_with("--"));
     let beside = arguments.iter().find_map(|argument| argument.strip_prefix("--beside="));
@@ -101,6 +108,9 @@ fn main() -> anyhow::Result<()> {
         report.paced = Some(paced(&size)?);
     }
     say(&report.text(&size));
+    if arguments.iter().any(|argument| argument == "--quick") || cfg!(debug_assertions) {
+        say("These figures say nothing: it was too little, or not optimised.");
+    }
     Ok(())
 }
 

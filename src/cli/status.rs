@@ -92,7 +92,13 @@ fn who_is_on(operators: &[OperatorStatus]) -> String {
             Some(cause) => format!("suspended: {cause}; "),
             None => "suspended, ".to_owned(),
         };
-        format!("{} ({suspended}{})", it.name, it.show)
+        let says = |reason: &str| it.reasons.iter().any(|it| it == reason);
+        let kept = match () {
+            () if says("lingering") => ", gone a moment ago",
+            () if says("held") => ", before the link was lost",
+            () => "",
+        };
+        format!("{} ({suspended}{}{kept})", it.name, it.show)
     };
     let names: Vec<_> = on.iter().map(shown).collect();
     if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
@@ -138,6 +144,7 @@ mod tests {
         let on = vec![
             operator("ann", "away", false, "suspended"),
             operator("kim", "xa", false, "suspended"),
+            operator("lee", "chat", true, "lingering"),
             operator("bob", "chat", true, "show-chat"),
             operator("eve", "unavailable", true, "not-approved"),
         ];
@@ -156,7 +163,7 @@ mod tests {
         not approved yet, so not seen: eve@example.org
 
         QUEUE        SHOW         TAKING WORK  ON
-        law          chat         1 of 2       bob (chat), ann (suspended, away), kim (suspended: lunch; xa)
+        law          chat         1 of 2       lee (chat, gone a moment ago), bob (chat), ann (suspended, away), kim (suspended: lunch; xa)
         a-long-name  unavailable  0 of 2       nobody
         ");
     }

@@ -3,7 +3,7 @@
 use super::{
     Action, CHOICES_MOST, Fault, Offer, ROWS_MOST, Ran, Scene, Step, Turn, form, queue_field, queue_named, standing,
 };
-use crate::domain::{OperatorView, QueueView, Show};
+use crate::domain::{OperatorView, QueueView, Reason, Show};
 
 /// The most operators of a queue that are looked at.
 const LOOKED_AT_MOST: usize = 2_000;
@@ -50,8 +50,14 @@ fn tell(scene: &Scene<'_>, queue: QueueView<'_>) -> Step {
     let title = format!("Who is on {}", queue.queue.name);
     let row = |it: &OperatorView<'_>| {
         let cause = it.cause.map(ToString::to_string).unwrap_or_default();
-        [it.user.name.to_owned(), it.user.show.to_string(), standing(it).to_owned(), cause]
+        let why = scene.desk.why_user(it.user.id);
+        let standing = match () {
+            () if why.contains(&Reason::Lingering) => "gone a moment ago",
+            () if why.contains(&Reason::Held) => "there before the link was lost",
+            () => standing(it),
+        };
+        [it.user.name.to_owned(), it.user.show.to_string(), standing.to_owned(), cause]
     };
-    let columns = [("name", "Name"), ("show", "Show"), ("standing", "Enabled"), ("reason", "Reason")];
+    let columns = [("name", "Name"), ("show", "Show"), ("standing", "Standing"), ("reason", "Reason")];
     Step::Tell(note, Some(form::table(&title, columns, on.iter().map(row).collect())))
 }
