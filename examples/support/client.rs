@@ -370,9 +370,12 @@ impl Stream {
         accept: Accept,
     ) -> Result<()> {
         let (mut frozen, mut handled) = (false, 0_u32);
+        // Nothing may be said after the end of our side (RFC 6120 section 4.4).
+        let mut has_said_all = false;
         loop {
             tokio::select! {
                 frame = self.next(), if !frozen => match frame? {
+                    Frame::Stanza(_) if has_said_all => {}
                     // How much has arrived since the session is kept (XEP-0198 section 4).
                     Frame::Stanza(stanza) if stanza.is("r", STREAM_MANAGEMENT) => {
                         self.write(&format!("<a xmlns='{STREAM_MANAGEMENT}' h='{handled}'/>")).await?;
@@ -389,7 +392,10 @@ impl Stream {
                 },
                 command = commands.recv() => match command {
                     Some(Command::Send(xml)) => self.write(&xml).await?,
-                    Some(Command::Close) => self.write("</stream:stream>").await?,
+                    Some(Command::Close) => {
+                        self.write("</stream:stream>").await?;
+                        has_said_all = true;
+                    }
                     Some(Command::Freeze(is)) => frozen = is,
                     Some(Command::Reset) => return self.socket.set_zero_linger().context("no reset"),
                     None => return Ok(()),

@@ -17,7 +17,7 @@ const WATCHER: &str = "staffing@queues.localhost";
 /// How many hostile stanzas a flood has.
 const FLOOD: usize = 10_000;
 /// As how many clients a stranger shows up.
-const RESOURCES: usize = 100;
+const RESOURCES: usize = 1_000;
 
 /// Somebody whom the server throws out now and then, and who comes back.
 struct Vandal {
