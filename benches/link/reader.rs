@@ -64,18 +64,28 @@ pub(crate) fn run(order: &str) -> anyhow::Result<()> {
         return tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(read_xml(port));
     }
     let mut socket = TcpStream::connect(("127.0.0.1", port))?;
-    let mut buffer = vec![0; 32 * 1024];
     write!(
         socket,
         "<?xml version='1.0'?><stream:stream xmlns:stream='{}' xmlns='{}' to='{DOMAIN}'>",
         ns::STREAM,
         ns::COMPONENT
     )?;
-    ensure!(socket.read(&mut buffer)? > 0, "there was no header");
+    read_past(&mut socket, b"'>")?;
     let handshake = Handshake::from_stream_id_and_password(STREAM_ID.to_owned(), SECRET);
     write!(socket, "<handshake>{}</handshake>", Element::from(handshake).text())?;
-    ensure!(socket.read(&mut buffer)? > 0, "there was no handshake");
+    read_past(&mut socket, b"<handshake/>")?;
     if depth == Depth::Raw { read_raw(socket) } else { read_pieces(socket, depth) }
+}
+
+/// Reads up to `end` and not a byte more: what comes next may be under way already.
+fn read_past(socket: &mut TcpStream, end: &[u8]) -> anyhow::Result<()> {
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(end) {
+        socket.read_exact(&mut byte).context("the server went away before the stream was open")?;
+        read.extend(byte);
+    }
+    Ok(())
 }
 
 fn read_raw(mut socket: TcpStream) -> anyhow::Result<()> {
