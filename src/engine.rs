@@ -20,7 +20,7 @@ use tracing::{debug, error, info, warn};
 use self::follows::{Follower, Follows};
 use crate::{
     domain::{
-        BareJid, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
+        BareJid, By, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
         Refusal, RosterWrite,
     },
     store::{Committer, StoreError},
@@ -88,9 +88,17 @@ pub enum EditError {
 
 type Answer = oneshot::Sender<Result<Outcome, EditError>>;
 
+/// An edit, and who waits for what becomes of it.
+#[derive(Debug)]
+struct Asked {
+    by: By,
+    edit: Edit,
+    answer: Answer,
+}
+
 #[derive(Debug)]
 enum Request {
-    Edit(Edit, Answer),
+    Edit(Asked),
     Close(oneshot::Sender<()>),
 }
 
@@ -109,9 +117,10 @@ impl Handle {
     ///
     /// # Errors
     /// Why it was not done.
-    pub async fn edit(&self, edit: Edit) -> Result<Outcome, EditError> {
+    pub async fn edit(&self, by: impl Into<By>, edit: Edit) -> Result<Outcome, EditError> {
         let (answer, result) = oneshot::channel();
-        self.requests.send(Request::Edit(edit, answer)).await.map_err(|_| EditError::Stopping)?;
+        let asked = Asked { by: by.into(), edit, answer };
+        self.requests.send(Request::Edit(asked)).await.map_err(|_| EditError::Stopping)?;
         result.await.map_err(|_| EditError::Stopping)?
     }
 
@@ -179,7 +188,7 @@ pub struct Engine {
     failure: Arc<OnceLock<Arc<StoreError>>>,
     short: watch::Sender<Option<Arc<StoreError>>>,
     failed: CancellationToken,
-    waiting: VecDeque<(Edit, Answer)>,
+    waiting: VecDeque<Asked>,
     follows: Follows,
     warn_due: Instant,
     batch: Option<Batch>,
@@ -369,7 +378,7 @@ impl Engine {
 
     fn take_request(&mut self, request: Request) {
         match request {
-            Request::Edit(edit, answer) => self.waiting.push_back((edit, answer)),
+            Request::Edit(asked) => self.waiting.push_back(asked),
             Request::Close(done) => {
                 self.with(|desk| desk.apply(Input::Closing, now()));
                 self.closing = Some(done);
@@ -381,8 +390,8 @@ impl Engine {
     fn start_batch(&mut self) {
         if let Some(failure) = self.failure.get() {
             self.follows = Follows::default();
-            for (_, answer) in self.waiting.drain(..) {
-                let _ = answer.send(Err(EditError::Store(failure.clone())));
+            for asked in self.waiting.drain(..) {
+                let _ = asked.answer.send(Err(EditError::Store(failure.clone())));
             }
             return;
         }
@@ -391,22 +400,22 @@ impl Engine {
         let mut later = VecDeque::new();
         let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
-            while let Some((edit, answer)) = waiting.pop_front() {
+            while let Some(asked) = waiting.pop_front() {
                 if change.len() >= BATCH_MOST {
-                    later.push_back((edit, answer));
+                    later.push_back(asked);
                     continue;
                 }
-                match desk.plan(&edit) {
+                match desk.plan(&asked.edit) {
                     Err(refusal) => {
-                        debug!(%refusal, "edit refused");
-                        let _ = answer.send(Err(refusal.into()));
+                        debug!(%refusal, by = %asked.by, "edit refused");
+                        let _ = asked.answer.send(Err(refusal.into()));
                     }
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => {
                             change.extend(plan.change);
-                            answers.push((answer, plan.outcome));
+                            answers.push((asked.answer, plan.outcome));
                         }
-                        Err(_) => later.push_back((edit, answer)),
+                        Err(_) => later.push_back(asked),
                     },
                 }
             }

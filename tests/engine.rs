@@ -22,7 +22,7 @@ use futures::future::join_all;
 use rosterd::{
     domain::{
         AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Name, Outcome, Policy, QueueFields, QueueId,
-        Record, Refusal, Seen, Show, UserFields, UserId, Write,
+        Record, Refusal, Seen, Show, UserFields, UserId, Who, Write,
     },
     engine::{EditError, Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -121,7 +121,8 @@ impl World {
         let account = AccountId::new(1).unwrap();
         let mut world = Self { engine: handle, facts, allow: Some(allow), began, commits, failed, stop, task, account };
         world.allow(Next::Succeed);
-        let made = world.engine.edit(Edit::AddAccount { name: name("acme"), password_hash: "x".into() }).await;
+        let made =
+            world.engine.edit(Who::Daemon, Edit::AddAccount { name: name("acme"), password_hash: "x".into() }).await;
         assert_eq!(made.unwrap(), Outcome::Account(account));
         world.began.recv().await.unwrap();
         world
@@ -138,11 +139,11 @@ impl World {
     fn create_queue(&self, text: &str) -> JoinHandle<Result<Outcome, EditError>> {
         let (engine, account, name) = (self.engine.clone(), self.account, name(text));
         let edit = Edit::CreateQueue { account, name, fields: QueueFields::default() };
-        tokio::spawn(async move { engine.edit(edit).await })
+        tokio::spawn(async move { engine.edit(Who::Daemon, edit).await })
     }
 
     async fn made(&self, edit: Edit) -> Outcome {
-        self.engine.edit(edit).await.unwrap()
+        self.engine.edit(Who::Daemon, edit).await.unwrap()
     }
 
     /// A user, a queue that they staff, and somebody who follows it.
@@ -205,7 +206,7 @@ async fn edits_that_wait_share_a_flush() {
     let (engine, account) = (world.engine.clone(), world.account);
     let edit = |number| {
         let (name, fields) = (name(&format!("queue{number}")), QueueFields::default());
-        Box::pin(engine.edit(Edit::CreateQueue { account, name, fields }))
+        Box::pin(engine.edit(Who::Daemon, Edit::CreateQueue { account, name, fields }))
     };
     let mut rest: Vec<_> = (0..100).map(edit).collect();
     for edit in &mut rest {
@@ -241,7 +242,7 @@ async fn edits_that_change_nothing_hold_up_nobody() {
     let mut world = World::new().await;
     world.allow_all();
     let (user, queue) = world.staffed().await;
-    let assign = || world.engine.edit(Edit::Assign { account: world.account, queue, user });
+    let assign = || world.engine.edit(Who::Daemon, Edit::Assign { account: world.account, queue, user });
     for result in within("all are answered", join_all((0..50).map(|_| assign()))).await {
         assert_eq!(result.unwrap(), Outcome::Done);
     }

@@ -19,7 +19,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
-    domain::{Desk, Edit, Name, Policy, Record, Write},
+    domain::{Desk, Edit, Name, Policy, Record, Who, Write},
     engine::{Engine, Handle},
     http::{ServeError, Server, Settings},
     password,
@@ -157,7 +157,7 @@ impl World {
         let serving = server.run(stop.clone());
         tasks.spawn(async move { end.send(serving.await) });
         let password_hash = password::hash(PASSWORD).unwrap();
-        desk.edit(Edit::AddAccount { name: name("boss"), password_hash }).await.unwrap();
+        desk.edit(Who::Daemon, Edit::AddAccount { name: name("boss"), password_hash }).await.unwrap();
         Self { state, address, desk, gate, tasks, stop, ended }
     }
 

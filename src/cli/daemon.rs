@@ -21,7 +21,7 @@ use super::{Code, Failure};
 use crate::{
     app::Core,
     config::Settings,
-    domain::Record,
+    domain::{Record, Who},
     http::admin::{self, Command, Problem, Reply},
     store::dump,
 };
@@ -35,7 +35,7 @@ pub(super) fn ask(settings: &Settings, command: Command) -> Result<Reply, Failur
         if let Some(stream) = connect(&settings.admin.socket).await? {
             return ask_daemon(stream, &command).await;
         }
-        let answer = async |handle| admin::answer(&handle, command).await;
+        let answer = async |handle| admin::answer(&handle, me(), command).await;
         let answered = Core::open(settings)?.run_for(answer).await;
         answered.map_err(|problem| Failure::new(Code::Failed, problem))
     })
@@ -52,6 +52,11 @@ pub(super) fn ask_running(settings: &Settings, command: &Command) -> Result<Repl
         })?;
         ask_daemon(stream, command).await
     })
+}
+
+/// Who runs this command.
+pub(super) fn me() -> Who {
+    Who::Local(rustix::process::getuid().as_raw())
 }
 
 /// A runtime for one command.

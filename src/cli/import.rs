@@ -33,7 +33,7 @@ impl Import {
             if let Some(stream) = daemon::connect(&settings.admin.socket).await? {
                 return daemon::import(stream, &records).await;
             }
-            let import = async |handle: Handle| handle.edit(Edit::Import { records }).await;
+            let import = async |handle: Handle| handle.edit(daemon::me(), Edit::Import { records }).await;
             Core::open(settings)?.run_for(import).await.context("nothing was imported")?;
             Ok(())
         })?;

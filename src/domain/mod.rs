@@ -6,6 +6,7 @@
 pub mod account;
 pub mod asker;
 pub mod availability;
+pub mod by;
 pub mod desk;
 pub mod edit;
 pub mod effect;
@@ -35,6 +36,7 @@ mod views;
 pub use account::{Account, Session, TokenHash, UnixTime};
 pub use asker::{Asker, Queues};
 pub use availability::{Published, Reason};
+pub use by::{By, Who};
 pub use desk::{Desk, Policy, WhoMayFollow};
 pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields, Wish};
 pub use effect::{Effect, Event};

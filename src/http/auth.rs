@@ -14,7 +14,7 @@ use tracing::{debug, info};
 use super::{Site, libraryh3lp::Failure};
 use crate::{
     config::Secret,
-    domain::{AccountId, Edit, Name, Refusal, TokenHash, UnixTime},
+    domain::{AccountId, By, Edit, Name, Refusal, TokenHash, UnixTime, Who},
     engine::EditError,
     password,
 };
@@ -29,9 +29,17 @@ const TOUCH_EVERY: u64 = 3_600;
 const COOKIES_MOST: usize = 4;
 
 /// The account that a request comes from. As an argument of a handler it lets nobody else in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
     pub(super) account: AccountId,
+    /// Under what name an edit of theirs is made.
+    pub(super) by: By,
+}
+
+impl Caller {
+    fn new(account: AccountId) -> Self {
+        Self { account, by: Who::Account(account).into() }
+    }
 }
 
 impl FromRequestParts<Site> for Caller {
@@ -46,16 +54,16 @@ impl FromRequestParts<Site> for Caller {
             Some((session.account, stale.then_some(session.token)))
         }) {
             if let Some(token) = stale
-                && let Err(error) = site.desk.edit(Edit::TouchSession { token, now }).await
+                && let Err(error) = site.desk.edit(Who::Account(account), Edit::TouchSession { token, now }).await
             {
                 // Who may come in may come in though it can not be written down.
                 debug!(%error, "the use of a session could not be noted");
             }
-            return Ok(Self { account });
+            return Ok(Self::new(account));
         }
         let Some((name, password)) = basic(&parts.headers) else { return Err(unauthenticated(&parts.headers)) };
         match check_password(site, &name, password).await {
-            Some(known) => Ok(Self { account: known.account }),
+            Some(known) => Ok(Self::new(known.account)),
             None => Err(unauthenticated(&parts.headers)),
         }
     }
@@ -138,7 +146,7 @@ pub(super) async fn open_session(site: &Site, known: &Known) -> Result<HeaderVal
     let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let (account, password_hash) = (known.account, known.hash.clone());
     let edit = Edit::OpenSession { account, password_hash, token: hashed(&token), now: now() };
-    site.desk.edit(edit).await.map_err(|error| match error {
+    site.desk.edit(Who::Account(account), edit).await.map_err(|error| match error {
         EditError::Refused(Refusal::PasswordChanged | Refusal::NoAccount) => SessionError::Outdated,
         error @ (EditError::Refused(_) | EditError::Store(_) | EditError::Stopping) => SessionError::Edit(error),
     })?;
@@ -148,8 +156,9 @@ pub(super) async fn open_session(site: &Site, known: &Known) -> Result<HeaderVal
 /// Closes the sessions whose cookies are in the request, and gives the cookie that takes them away.
 pub(super) async fn close_sessions(site: &Site, headers: &HeaderMap) -> Result<HeaderValue, EditError> {
     for token in tokens(headers) {
-        if site.desk.read(|desk| desk.session(&token, now()).is_some()) {
-            site.desk.edit(Edit::CloseSession { token }).await?;
+        let account = site.desk.read(|desk| desk.session(&token, now()).map(|session| session.account));
+        if let Some(account) = account {
+            site.desk.edit(Who::Account(account), Edit::CloseSession { token }).await?;
         }
     }
     Ok(cookie("", "; Max-Age=0"))

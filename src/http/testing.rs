@@ -32,7 +32,7 @@ use super::{
 use crate::{
     domain::{
         BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Seen, Show, UnixTime,
-        UserFields, Write,
+        UserFields, Who, Write,
     },
     engine::{Engine, Fact, Handle},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -199,7 +199,7 @@ impl Rig {
     }
 
     pub(super) async fn edit(&self, edit: Edit) -> Outcome {
-        self.desk.edit(edit).await.unwrap()
+        self.desk.edit(Who::Daemon, edit).await.unwrap()
     }
 
     /// Opens a session that was used `ago` seconds ago.

@@ -9,7 +9,7 @@ use minidom::Element;
 use tokio::sync::mpsc;
 
 use super::adhoc::Pending;
-use crate::engine::Handle;
+use crate::{domain::Who, engine::Handle};
 
 /// Changes that may wait for the worker to take them up, which it does at once unless nobody takes its answers.
 pub(super) const WAITING_MOST: usize = 64;
@@ -64,6 +64,6 @@ impl Worker<'_> {
 
 async fn keep(engine: &Handle, change: Pending) -> (BareJid, Element) {
     let asker = change.from.to_bare();
-    let result = engine.edit(change.edit.clone()).await;
+    let result = engine.edit(Who::Jid(change.by.clone()), change.edit.clone()).await;
     (asker, change.answer(&result))
 }

@@ -91,7 +91,10 @@ impl World {
     }
 
     async fn edit(&self, edit: Edit) {
-        assert!(matches!(soon("an edit", self.engine.edit(edit)).await, Ok(Outcome::Done | Outcome::Queue(_))));
+        assert!(matches!(
+            soon("an edit", self.engine.edit(rosterd::domain::Who::Daemon, edit)).await,
+            Ok(Outcome::Done | Outcome::Queue(_))
+        ));
     }
 }
 

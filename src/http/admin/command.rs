@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     status::{Status, status},
 };
 use crate::{
-    domain::{Account, BareJid, Edit, Name, Outcome},
+    domain::{Account, BareJid, Edit, Name, Outcome, Who},
     engine::{EditError, Handle},
 };
 
@@ -117,11 +117,11 @@ impl From<EditError> for Problem {
     }
 }
 
-/// Does what is asked for.
+/// Does what `by` asks for.
 ///
 /// # Errors
 /// Why it was not done.
-pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem> {
+pub async fn answer(handle: &Handle, by: Who, command: Command) -> Result<Reply, Problem> {
     match command {
         Command::Status => Ok(Reply::Status(Box::new(status(handle)))),
         Command::Ready => {
@@ -132,19 +132,19 @@ pub async fn answer(handle: &Handle, command: Command) -> Result<Reply, Problem>
             Ok(Reply::Accounts(handle.read(|desk| desk.accounts().map(AccountStatus::from).collect())))
         }
         Command::AddAccount { name, password_hash } => {
-            done(handle.edit(Edit::AddAccount { name: parse(&name)?, password_hash }).await)
+            done(handle.edit(by, Edit::AddAccount { name: parse(&name)?, password_hash }).await)
         }
         Command::RemoveAccount { name, with_all } => {
-            done(handle.edit(Edit::RemoveAccount { name: parse(&name)?, with_all }).await)
+            done(handle.edit(by, Edit::RemoveAccount { name: parse(&name)?, with_all }).await)
         }
         Command::SetPassword { name, password_hash } => {
-            done(handle.edit(Edit::SetPassword { name: parse(&name)?, password_hash }).await)
+            done(handle.edit(by, Edit::SetPassword { name: parse(&name)?, password_hash }).await)
         }
         Command::LinkAdmin { name, jid } => {
-            done(handle.edit(Edit::LinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
+            done(handle.edit(by, Edit::LinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
         }
         Command::UnlinkAdmin { name, jid } => {
-            done(handle.edit(Edit::UnlinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
+            done(handle.edit(by, Edit::UnlinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
         }
     }
 }
@@ -163,7 +163,8 @@ fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {
 
 pub(super) async fn take(
     State(handle): State<Handle>,
+    Extension(by): Extension<Who>,
     Json(command): Json<Command>,
 ) -> Result<Json<Reply>, (StatusCode, Json<Problem>)> {
-    answer(&handle, command).await.map(Json).map_err(|problem| (StatusCode::CONFLICT, Json(problem)))
+    answer(&handle, by, command).await.map(Json).map_err(|problem| (StatusCode::CONFLICT, Json(problem)))
 }

@@ -2,13 +2,13 @@
 
 use std::io::{self, BufReader, Read, Write};
 
-use axum::{Json, body::Body, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{Extension, Json, body::Body, extract::State, http::StatusCode, response::IntoResponse};
 use futures::TryStreamExt;
 use tokio_util::io::{ReaderStream, StreamReader, SyncIoBridge};
 
 use super::command::Problem;
 use crate::{
-    domain::{Edit, Record},
+    domain::{Edit, Record, Who},
     engine::Handle,
 };
 
@@ -37,6 +37,7 @@ pub(super) async fn export(State((handle, format)): State<(Handle, Format)>) -> 
 
 pub(super) async fn import(
     State((handle, format)): State<(Handle, Format)>,
+    Extension(by): Extension<Who>,
     body: Body,
 ) -> Result<Json<usize>, (StatusCode, Json<Problem>)> {
     let refused = |what: String| (StatusCode::CONFLICT, Json(Problem::new(what)));
@@ -45,6 +46,6 @@ pub(super) async fn import(
     let read = tokio::task::spawn_blocking(move || (format.read)(&mut input)).await;
     let records = read.map_err(|error| refused(error.to_string()))?.map_err(refused)?;
     let count = records.len();
-    handle.edit(Edit::Import { records }).await.map_err(|error| refused(Problem::from(error).to_string()))?;
+    handle.edit(by, Edit::Import { records }).await.map_err(|error| refused(Problem::from(error).to_string()))?;
     Ok(Json(count))
 }

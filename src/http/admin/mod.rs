@@ -28,7 +28,7 @@ pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::Format;
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 
-use crate::engine::Handle;
+use crate::{domain::Who, engine::Handle};
 
 /// How long requests that were begun may take once the daemon stops.
 const GRACE: Duration = Duration::from_secs(3);
@@ -124,9 +124,10 @@ fn router(handle: Handle, format: Format) -> Router {
     commands.merge(dumps).layer(middleware::from_fn(let_in))
 }
 
-async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, request: Request, next: Next) -> Response {
+async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request, next: Next) -> Response {
     let own = rustix::process::geteuid().as_raw();
-    if peer.uid.is_some_and(|uid| uid == 0 || uid == own) {
+    if let Some(uid) = peer.uid.filter(|uid| *uid == 0 || *uid == own) {
+        request.extensions_mut().insert(Who::Local(uid));
         return next.run(request).await;
     }
     tracing::warn!(uid = peer.uid, "admin socket: turned away");

@@ -37,6 +37,6 @@ async fn assign(
     let queue = queue.ok_or_else(|| Failure::refused(Refusal::NoQueue.to_string()))?;
     let edit = Edit::Assign { account: caller.account, queue, user };
     let of_the_body = |refusal: &Refusal| *refusal == Refusal::NoQueue;
-    site.desk.edit(edit).await.map_err(|error| Failure::of_edit_but(error, of_the_body))?;
+    site.desk.edit(caller.by, edit).await.map_err(|error| Failure::of_edit_but(error, of_the_body))?;
     Ok(Json::success())
 }

@@ -64,7 +64,7 @@ async fn assign(
     let user = user.ok_or_else(|| Failure::refused(Refusal::NoUser.to_string()))?;
     let edit = Edit::Assign { account: caller.account, queue, user };
     let of_the_body = |refusal: &Refusal| *refusal == Refusal::NoUser;
-    site.desk.edit(edit).await.map_err(|error| Failure::of_edit_but(error, of_the_body))?;
+    site.desk.edit(caller.by, edit).await.map_err(|error| Failure::of_edit_but(error, of_the_body))?;
     Ok(Json::success())
 }
 
@@ -77,7 +77,7 @@ pub(super) async fn enable(
     fields: Fields,
 ) -> Result<Json, Failure> {
     let (account, enabled) = (caller.account, fields.switch("enabled"));
-    site.desk.edit(Edit::Enable { account, queue, user, enabled }).await.map_err(Failure::of_edit)?;
+    site.desk.edit(caller.by, Edit::Enable { account, queue, user, enabled }).await.map_err(Failure::of_edit)?;
     site.desk.read(|desk| {
         let view = desk.books(account).operator(queue, user).ok_or_else(Failure::not_found)?;
         Ok(Json::of(&[OperatorBody::from(view)]))
@@ -93,7 +93,7 @@ pub(super) async fn unassign(
 ) -> Result<Json, Failure> {
     let no_assignment = || Failure::refused(Refusal::NotAssigned.to_string());
     let (Ok(AtQueue(queue)), Ok(AtUser(user))) = (queue, user) else { return Err(no_assignment()) };
-    match site.desk.edit(Edit::Unassign { account: caller.account, queue, user }).await {
+    match site.desk.edit(caller.by, Edit::Unassign { account: caller.account, queue, user }).await {
         Ok(_) => Ok(Json::success()),
         Err(EditError::Refused(Refusal::NoQueue | Refusal::NoUser | Refusal::NotAssigned)) => Err(no_assignment()),
         Err(error) => Err(Failure::of_edit(error)),

@@ -70,7 +70,7 @@ async fn create(State(site): State<Site>, caller: Caller, fields: Fields) -> Res
     let (name, fields) = queue_fields(&fields)?;
     let name = name.ok_or_else(|| Failure::refused("name is missing"))?;
     let edit = Edit::CreateQueue { account: caller.account, name, fields };
-    match site.desk.edit(edit).await.map_err(Failure::of_edit)? {
+    match site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)? {
         Outcome::Queue(queue) => read(&site, caller.account, queue, |body| Json::of(&[body])),
         Outcome::Account(_) | Outcome::User(_) | Outcome::Done => Ok(Json::success()),
     }
@@ -86,12 +86,12 @@ async fn update(
     read(&site, account, queue, |_| ())?;
     let (name, fields) = queue_fields(&fields)?;
     let edit = Edit::UpdateQueue { account, queue, fields: QueueFields { name, ..fields } };
-    site.desk.edit(edit).await.map_err(Failure::of_edit)?;
+    site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)?;
     read(&site, account, queue, |body| Json::of(&[body]))
 }
 
 async fn remove(State(site): State<Site>, caller: Caller, AtQueue(queue): AtQueue) -> Result<Json, Failure> {
-    site.desk.edit(Edit::DeleteQueue { account: caller.account, queue }).await.map_err(Failure::of_edit)?;
+    site.desk.edit(caller.by, Edit::DeleteQueue { account: caller.account, queue }).await.map_err(Failure::of_edit)?;
     Ok(Json::success())
 }
 

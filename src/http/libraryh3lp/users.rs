@@ -57,7 +57,7 @@ async fn create(State(site): State<Site>, caller: Caller, fields: Fields) -> Res
     let (name, fields) = user_fields(&fields)?;
     let name = name.ok_or_else(|| Failure::refused("name is missing"))?;
     let edit = Edit::CreateUser { account: caller.account, name, fields };
-    match site.desk.edit(edit).await.map_err(Failure::of_edit)? {
+    match site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)? {
         Outcome::User(user) => read(&site, caller.account, user, |body| Json::of(&[body])),
         Outcome::Account(_) | Outcome::Queue(_) | Outcome::Done => Ok(Json::success()),
     }
@@ -73,12 +73,12 @@ async fn update(
     read(&site, account, user, |_| ())?;
     let (name, fields) = user_fields(&fields)?;
     let edit = Edit::UpdateUser { account, user, fields: UserFields { name, ..fields } };
-    site.desk.edit(edit).await.map_err(Failure::of_edit)?;
+    site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)?;
     read(&site, account, user, |body| Json::of(&[body]))
 }
 
 async fn remove(State(site): State<Site>, caller: Caller, AtUser(user): AtUser) -> Result<Json, Failure> {
-    site.desk.edit(Edit::DeleteUser { account: caller.account, user }).await.map_err(Failure::of_edit)?;
+    site.desk.edit(caller.by, Edit::DeleteUser { account: caller.account, user }).await.map_err(Failure::of_edit)?;
     Ok(Json::success())
 }
 

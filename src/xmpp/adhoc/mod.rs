@@ -37,7 +37,7 @@ use super::{
     place::Place,
 };
 use crate::{
-    domain::{Asker, Desk, Edit, Name, OperatorView, Outcome, QueueView, Refusal, Wish},
+    domain::{Asker, BareJid, Desk, Edit, Name, OperatorView, Outcome, QueueView, Refusal, Wish},
     engine::EditError,
 };
 
@@ -100,6 +100,8 @@ pub enum Answer {
 /// A change that is asked for, and whom to answer.
 #[derive(Debug)]
 pub struct Pending {
+    /// Who asks.
+    pub by: BareJid,
     /// The change.
     pub edit: Edit,
     pub(super) from: Jid,
@@ -138,7 +140,7 @@ pub(super) fn answer(
         Ok(Step::Change(wish, Changed { user, queues }, told)) => match asker.jid() {
             Some(by) => {
                 let edit = Edit::Asked { by: by.clone(), user, queues, wish };
-                return Answer::Change(Box::new(Pending { edit, from, to, id, node, session, told }));
+                return Answer::Change(Box::new(Pending { by: by.clone(), edit, from, to, id, node, session, told }));
             }
             None => return Answer::Now(error((from, to, id), &node, wanted.session, &Fault::Forbidden)),
         },
