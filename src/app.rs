@@ -116,6 +116,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Core { handle, engine, facts, failed } = core;
 
     let clerk = clerk(&settings)?;
+    let public = http::Server::bind_public(&web_settings(&settings), handle.clone())?;
     let web = http::Server::bind(web_settings(&settings), handle.clone())?;
     let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
     info!(
@@ -126,8 +127,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         "rosterd starts"
     );
 
-    let [engine_part, link_part, clerk_part, web_part, admin_part] =
-        ["engine", "link", "ejabberd", "https", "admin"].map(Part::new);
+    let [engine_part, link_part, clerk_part, web_part, public_part, admin_part] =
+        ["engine", "link", "ejabberd", "https", "public presence", "admin"].map(Part::new);
     let engine = match clerk {
         None => engine,
         Some(clerk) => {
@@ -139,6 +140,10 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     engine_part.start(engine.run(engine_part.stop_token()), &failed);
     let stop = web_part.stop_token();
     web_part.start(async move { report(web.run(stop).await) }, &failed);
+    if let Some(public) = public {
+        let stop = public_part.stop_token();
+        public_part.start(async move { report(public.run(stop).await) }, &failed);
+    }
     let stop = admin_part.stop_token();
     admin_part.start(async move { report(admin.run(stop).await) }, &failed);
     link_part.start(xmpp::run(link_settings(&settings), handle.clone(), facts, link_part.stop_token()), &failed);
@@ -154,7 +159,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
             }
             link_part.stop().await;
         };
-        tokio::join!(closing, clerk_part.stop(), web_part.stop(), admin_part.stop());
+        tokio::join!(closing, clerk_part.stop(), web_part.stop(), public_part.stop(), admin_part.stop());
         engine_part.stop().await;
     };
     tokio::select! {
@@ -178,6 +183,7 @@ fn report<E: std::error::Error>(result: Result<(), E>) {
 fn web_settings(settings: &Settings) -> http::Settings {
     http::Settings {
         listen: settings.http.listen,
+        public_listen: settings.http.public_listen,
         tls_cert: settings.http.tls_cert.clone(),
         tls_key: settings.http.tls_key.clone(),
         state: settings.store.path.clone(),

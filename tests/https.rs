@@ -111,6 +111,7 @@ impl Store for GatedStore {
 fn settings(state: &Path) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
+        public_listen: None,
         tls_cert: None,
         tls_key: None,
         state: state.into(),
@@ -194,6 +195,18 @@ impl World {
         let (client, connection) = http1::handshake(TokioIo::new(self.connect(&["http/1.1"]).await)).await.unwrap();
         self.tasks.spawn(connection);
         client
+    }
+
+    /// A server for public presence beside it, without TLS, and how it will have ended.
+    fn public(&self) -> (SocketAddr, oneshot::Receiver<Result<(), ServeError>>) {
+        let settings = Settings { public_listen: Some("127.0.0.1:0".parse().unwrap()), ..settings(self.state.path()) };
+        let server = Server::bind_public(&settings, self.desk.clone()).unwrap().unwrap();
+        let (address, stop) = (server.local_addr(), self.stop.clone());
+        let (done, ended) = oneshot::channel();
+        self.tasks.spawn(async move {
+            let _ = done.send(server.run(stop).await);
+        });
+        (address, ended)
     }
 
     /// A cookie of a session that was opened over HTTPS.
@@ -293,6 +306,9 @@ async fn what_keeps_it_from_starting() {
     };
     insta::assert_snapshot!(check(&|settings| settings.listen = world.address), @"could not listen on ADDRESS ([http] listen): check that no other program listens there and that this machine has the address: Address already in use (os error 98)");
     insta::assert_snapshot!(check(&|settings| settings.listen = "192.0.2.1:443".parse().unwrap()), @"could not listen on 192.0.2.1:443 ([http] listen): check that no other program listens there and that this machine has the address: Cannot assign requested address (os error 99)");
+    let taken = Settings { public_listen: Some(world.address), ..settings(world.state.path()) };
+    let error = telemetry::chain(&Server::bind_public(&taken, world.desk.clone()).unwrap_err());
+    insta::assert_snapshot!(error.replace(&world.address.to_string(), "ADDRESS"), @"could not listen on ADDRESS ([http] public_listen): check that no other program listens there and that this machine has the address: Address already in use (os error 98)");
     insta::assert_snapshot!(check(&|settings| settings.tls_cert = Some("cert.pem".into())), @"[http] tls_cert and tls_key belong together, but only tls_cert is set: set both, or neither");
     insta::assert_snapshot!(check(&|settings| {
         settings.tls_cert = Some(settings.state.join("missing.pem"));
@@ -398,6 +414,65 @@ async fn large_heads_are_refused() {
             let answer = drained(stream).await;
             assert!(!String::from_utf8_lossy(&answer).contains("200"), "{answer:?}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn public_presence_without_tls_and_nothing_else() {
+    bounded(async {
+        let world = World::new().await;
+        assert!(Server::bind_public(&settings(world.state.path()), world.desk.clone()).unwrap().is_none());
+        let (address, ended) = world.public();
+        let cookie = world.log_in().await;
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        world.tasks.spawn(connection);
+        let mut ask = async |method: &str, path: &str| {
+            client.ready().await.unwrap();
+            text(client.send_request(request(method, path, &cookie, String::new())).await.unwrap()).await
+        };
+        for prefix in ["", "/2011-12-03", "/2013-07-21", "/2016-02-10", "/api"] {
+            let path = format!("{prefix}/presence/jid/law/queues.example.org/text?_=1");
+            assert_eq!(ask("GET", &path).await, "200 unavailable");
+            assert!(ask("POST", &path).await.starts_with("405 {"));
+        }
+        for path in ["/", "/healthz", "/readyz", QUEUES, "/api/queues", "/v1/users", "/presence", "/presence/law"] {
+            assert!(ask("GET", path).await.starts_with("404 {"), "{path}");
+        }
+        assert!(ask("POST", "/2011-12-03/auth/login").await.starts_with("404 {"));
+        world.stop.cancel();
+        ended.await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "it listens no more");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_limits_hold_without_tls_too() {
+    let world = World::new().await;
+    let (address, _ended) = world.public();
+    let path = "GET /presence/jid/law/queues.example.org/text HTTP/1.1";
+    for said in ["", "P", &format!("{path}\r\n"), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+        bounded(async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.write_all(said.as_bytes()).await.unwrap();
+            // From here on, time passes as soon as there is nothing else to do.
+            tokio::time::pause();
+            let before = Instant::now();
+            let answer = drained(stream).await;
+            assert!(!String::from_utf8_lossy(&answer).contains("200"), "{said:?}: {answer:?}");
+            assert!(before.elapsed() < Duration::from_secs(90), "{said:?}: {:?}", before.elapsed());
+            tokio::time::resume();
+        })
+        .await;
+    }
+    bounded(async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = "X-Many: x\r\n".repeat(200);
+        stream.write_all(format!("{path}\r\nHost: localhost\r\n{head}\r\n").as_bytes()).await.unwrap();
+        let answer = String::from_utf8(drained(stream).await).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
     })
     .await;
 }

@@ -1,4 +1,4 @@
-//! `[http]`: the HTTPS listener.
+//! `[http]`: the HTTPS listener, and the one for public presence without TLS.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -9,6 +9,8 @@ use super::reader::{self, Given, Key, Reader};
 pub struct Http {
     /// Where HTTPS is served.
     pub listen: SocketAddr,
+    /// Where public presence, and nothing else, is served without TLS too.
+    pub public_listen: Option<SocketAddr>,
     /// The certificate chain, PEM. With neither this nor a key, a self-signed one is made.
     pub tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
@@ -27,6 +29,12 @@ const LISTEN: Key = Key {
     path: "http.listen",
     value: Given::Default("\"127.0.0.1:8443\""),
     doc: "Address and port of the HTTPS listener.",
+};
+const PUBLIC_LISTEN: Key = Key {
+    path: "http.public_listen",
+    value: Given::Optional("\"127.0.0.1:8080\""),
+    doc: "Address and port of a second listener without TLS, which serves /presence and nothing else: for pages that \
+          are not on HTTPS themselves, or for a proxy on this machine. Without it there is none.",
 };
 const TLS_CERT: Key = Key {
     path: "http.tls_cert",
@@ -62,11 +70,12 @@ const REQUEST_TIMEOUT: Key = Key {
 };
 
 pub(super) const KEYS: &[Key] =
-    &[LISTEN, TLS_CERT, TLS_KEY, PRESENCE_CAP, PRESENCE_OF_USERS, SESSION_IDLE, REQUEST_TIMEOUT];
+    &[LISTEN, PUBLIC_LISTEN, TLS_CERT, TLS_KEY, PRESENCE_CAP, PRESENCE_OF_USERS, SESSION_IDLE, REQUEST_TIMEOUT];
 
 impl Http {
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let listen = keys.take(&LISTEN, reader::address);
+        let public_listen = keys.take(&PUBLIC_LISTEN, reader::address);
         for (one, other) in [(&TLS_CERT, &TLS_KEY), (&TLS_KEY, &TLS_CERT)] {
             if keys.is_set(one) && !keys.is_set(other) {
                 keys.problem(other, format!("has to be set together with {}", one.path));
@@ -80,6 +89,7 @@ impl Http {
         let request_timeout = keys.take(&REQUEST_TIMEOUT, reader::some_time);
         Some(Self {
             listen: listen?,
+            public_listen,
             tls_cert,
             tls_key,
             presence_cap: presence_cap?,

@@ -230,7 +230,7 @@ mod tests {
             _ => line.to_owned(),
         };
         let is_optional = |line: &String| {
-            ["secret_file", "tls_cert", "tls_key", "api_url", "api_user", "api_password", "api_token"]
+            ["secret_file", "public_listen", "tls_cert", "tls_key", "api_url", "api_user", "api_password", "api_token"]
                 .iter()
                 .any(|key| line.starts_with(key))
         };

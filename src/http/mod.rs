@@ -35,6 +35,8 @@ pub use tls::TlsError;
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where public presence is served without TLS too.
+    pub public_listen: Option<SocketAddr>,
     /// The certificate and its chain, PEM; with `tls_key` or not at all.
     pub tls_cert: Option<PathBuf>,
     /// The certificate's key, PEM.
@@ -67,17 +69,26 @@ struct Tools {
 
 /// Everything that is served, but for the connections.
 pub fn router(settings: Settings, desk: Handle) -> Router {
+    let presence = presence::routes(&settings, desk.clone());
     let site = Arc::new(Tools { settings, desk, hashing: Hashing::new() });
     Router::new()
         .merge(api(&site))
         // These read no body and wait for nothing.
-        .merge(presence::routes())
         .merge(health::routes())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
-        .layer(CatchPanicLayer::custom(watch::panicked))
         .layer(from_fn(watch::trace))
         .with_state(site)
+        // Read so often that what they do is noted by themselves, where anybody wants to know.
+        .merge(presence)
+        .layer(CatchPanicLayer::custom(watch::panicked))
+}
+
+/// What is served without TLS: public presence, and nothing else.
+pub fn public_router(settings: &Settings, desk: Handle) -> Router {
+    presence::routes(settings, desk)
+        .fallback(async || Failure::not_found())
+        .layer(CatchPanicLayer::custom(watch::panicked))
 }
 
 fn api(site: &Site) -> Router<Site> {

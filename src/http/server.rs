@@ -1,4 +1,4 @@
-//! The server: listens, speaks TLS, and stops in good order.
+//! The servers: listen, speak TLS or for public presence none, and stop in good order.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use hyper_util::{
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Settings, TlsError, guard::Guard, router, tls};
+use super::{Settings, TlsError, guard::Guard, public_router, router, tls};
 use crate::engine::Handle;
 
 /// How long a handshake may take, and how long a new connection may be silent.
@@ -38,7 +38,7 @@ const RESETS_MOST: usize = 32;
 /// The most bytes of answers that wait for one HTTP/2 stream.
 const SEND_MOST: usize = 64 * 1_024;
 
-/// Why HTTPS is not served.
+/// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// There is no certificate to serve with.
@@ -46,17 +46,19 @@ pub enum ServeError {
     Tls(#[from] TlsError),
     /// The address can not be had.
     #[error(
-        "could not listen on {address} ([http] listen): check that no other program listens there \
+        "could not listen on {address} ([http] {key}): check that no other program listens there \
          and that this machine has the address"
     )]
     Bind {
         /// The address.
         address: SocketAddr,
+        /// The setting that it comes from.
+        key: &'static str,
         /// What the operating system said.
         source: io::Error,
     },
     /// The server could not go on.
-    #[error("the HTTPS server on {address} failed")]
+    #[error("the server on {address} failed")]
     Serve {
         /// The address.
         address: SocketAddr,
@@ -65,29 +67,35 @@ pub enum ServeError {
     },
 }
 
-/// An HTTPS server that has its address and its certificate.
+/// A server that has its address and, where it speaks TLS, its certificate.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
-    /// What is put in here, new connections get; those that are open keep what they have.
-    certificate: RustlsConfig,
+    /// What is put in here, new connections get; those that are open keep what they have. Without one there is no TLS.
+    certificate: Option<RustlsConfig>,
 }
 
 impl Server {
-    /// Reads the certificate and takes the address. Clients that connect wait until [`Server::run`].
+    /// The HTTPS server: reads the certificate and takes the address. Clients that connect wait until [`Server::run`].
     ///
     /// # Errors
     /// A file or the address, and what to do about it.
     pub fn bind(settings: Settings, desk: Handle) -> Result<Self, ServeError> {
         let certificate = RustlsConfig::from_config(tls::load(&settings)?);
-        let wanted = settings.listen;
-        let in_vain = |source| ServeError::Bind { address: wanted, source };
-        let listener = TcpListener::bind(wanted).map_err(in_vain)?;
-        listener.set_nonblocking(true).map_err(in_vain)?;
-        let address = listener.local_addr().map_err(in_vain)?;
-        Ok(Self { listener, address, router: router(settings, desk), certificate })
+        let (listener, address) = take(settings.listen, "listen")?;
+        Ok(Self { listener, address, router: router(settings, desk), certificate: Some(certificate) })
+    }
+
+    /// The server for who can not speak TLS, where `settings` want one: public presence, and nothing else.
+    ///
+    /// # Errors
+    /// The address, and what to do about it.
+    pub fn bind_public(settings: &Settings, desk: Handle) -> Result<Option<Self>, ServeError> {
+        let Some(wanted) = settings.public_listen else { return Ok(None) };
+        let (listener, address) = take(wanted, "public_listen")?;
+        Ok(Some(Self { listener, address, router: public_router(settings, desk), certificate: None }))
     }
 
     /// Where it listens: with the port that was given when port 0 was asked for.
@@ -105,16 +113,22 @@ impl Server {
         let Self { listener, address, router, certificate } = self;
         let failed = |source| ServeError::Serve { address, source };
         let handle = axum_server::Handle::new();
-        let acceptor = RustlsAcceptor::new(certificate).handshake_timeout(PATIENCE);
-        // Answers are small, and must not wait for what was sent before to be acknowledged.
-        let acceptor = acceptor.acceptor(NoDelayAcceptor::new());
-        let mut server = axum_server::from_tcp(listener)
-            .map_err(failed)?
-            .acceptor(Guard { inner: acceptor, most: PATIENCE })
-            .handle(handle.clone());
+        let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
         set_limits(server.http_builder());
-        info!(%address, "HTTPS is served");
-        let serving = server.serve(router.into_make_service_with_connect_info::<SocketAddr>());
+        let protocol = if certificate.is_some() { "HTTPS" } else { "public presence without TLS" };
+        info!(%address, "{protocol} is served");
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let serving = async {
+            // Answers are small, and must not wait for what was sent before to be acknowledged.
+            let plain = NoDelayAcceptor::new();
+            match certificate {
+                Some(certificate) => {
+                    let inner = RustlsAcceptor::new(certificate).handshake_timeout(PATIENCE).acceptor(plain);
+                    server.acceptor(Guard { inner, most: PATIENCE }).serve(service).await
+                }
+                None => server.acceptor(Guard { inner: plain, most: PATIENCE }).serve(service).await,
+            }
+        };
         let stopping = async {
             stop.cancelled().await;
             handle.graceful_shutdown(Some(GRACE));
@@ -124,9 +138,18 @@ impl Server {
             result = serving => result,
             () = stopping => Ok(()),
         };
-        info!(%address, "HTTPS is no longer served");
+        info!(%address, "{protocol} is no longer served");
         result.map_err(failed)
     }
+}
+
+/// Takes the address that the setting `key` names; with port 0, one that is free.
+fn take(wanted: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let in_vain = |source| ServeError::Bind { address: wanted, key, source };
+    let listener = TcpListener::bind(wanted).map_err(in_vain)?;
+    listener.set_nonblocking(true).map_err(in_vain)?;
+    let address = listener.local_addr().map_err(in_vain)?;
+    Ok((listener, address))
 }
 
 fn set_limits(builder: &mut auto::Builder<TokioExecutor>) {

@@ -96,6 +96,7 @@ impl Reply {
 pub(super) fn settings() -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
+        public_listen: None,
         tls_cert: None,
         tls_key: None,
         state: "/nonexistent".into(),

@@ -1,56 +1,124 @@
-//! Presence for web pages: one word about one queue, for everybody, and hundreds of times a second.
+//! Presence for web pages: how one queue is, for everybody, and hundreds of times a second.
 
 mod text;
 
+use std::{borrow::Cow, sync::Arc};
+
 use axum::{
     Router,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use percent_encoding::percent_decode_str;
+use tracing::debug;
 
-use super::{Settings, Site, libraryh3lp::VERSIONS};
-use crate::domain::{BareJid, Desk, Name, Show};
+use super::{Failure, Settings, libraryh3lp::VERSIONS};
+use crate::{
+    domain::{BareJid, Desk, Name, Show},
+    engine::Handle,
+};
 
-/// Every format, behind no prefix and behind that of each version.
-pub(super) fn routes() -> Router<Site> {
-    let prefixes = VERSIONS.into_iter().map(|(prefix, _)| prefix).chain([""]);
-    prefixes.fold(Router::new(), |routes, prefix| routes.merge(text::routes(prefix)))
+/// What is served to everybody, and from where.
+#[derive(Debug)]
+struct Board {
+    desk: Handle,
+    domain: Box<str>,
+    user_domain: Box<str>,
+    /// `chat` is said to be `available`.
+    caps: bool,
+    /// The presence of users is public too.
+    tells_users: bool,
 }
 
-/// What is shown to the public of `name@domain`. Who is not there is `unavailable`, and so is who is not to be seen.
-fn public_show(settings: &Settings, desk: &Desk, name: &str, domain: &str) -> Show {
-    let show = if domain.eq_ignore_ascii_case(&settings.domain) {
-        let name = Name::parse(name, Name::QUEUE_MOST).ok();
-        name.and_then(|name| desk.queue_by_name(&name)).map(|queue| queue.published.show)
-    } else if settings.presence_of_users && domain.eq_ignore_ascii_case(&settings.user_domain) {
-        let jid = Name::parse(name, Name::USER_MOST).ok().map(|name| BareJid::of(&name, &settings.user_domain));
-        jid.and_then(|jid| desk.user_by_jid(&jid)).map(|user| user.show)
-    } else {
-        None
+/// Every format, behind no prefix and behind that of each version. What it does not have, it says in its own words.
+pub(super) fn routes(settings: &Settings, desk: Handle) -> Router {
+    let board = Board {
+        desk,
+        domain: settings.domain.clone(),
+        user_domain: settings.user_domain.clone(),
+        caps: settings.presence_cap,
+        tells_users: settings.presence_of_users,
     };
-    let show = show.unwrap_or(Show::Unavailable);
-    if settings.presence_cap && show == Show::Chat { Show::Available } else { show }
+    let prefixes = VERSIONS.into_iter().map(|(prefix, _)| prefix).chain([""]);
+    let routes = prefixes.fold(Router::new(), |routes, prefix| routes.merge(text::routes(prefix)));
+    routes.method_not_allowed_fallback(async || refuse(Failure::method_not_allowed())).with_state(Arc::new(board))
 }
 
-/// A body that changes with the show only, or nothing when the client has it already.
-fn answer(headers: &HeaderMap, etag: &'static str, content_type: &'static str, body: &'static str) -> Response {
-    let common = [
-        (header::ETAG, HeaderValue::from_static(etag)),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-        (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ];
-    if has_already(headers, etag) {
-        return (StatusCode::NOT_MODIFIED, common).into_response();
+/// Who a page asks about: `/presence/jid/{name}/{domain}/...`, as it stands there.
+struct Asked<'a> {
+    name: Cow<'a, str>,
+    domain: Cow<'a, str>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(uri: &'a Uri) -> Self {
+        let rest = uri.path().split_once("/presence/jid/").map_or("", |(_, rest)| rest);
+        let mut parts = rest.split('/');
+        // What is no UTF-8 gets characters that nobody's name can have.
+        let mut next = || percent_decode_str(parts.next().unwrap_or_default()).decode_utf8_lossy();
+        Self { name: next(), domain: next() }
     }
-    (common, [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
 }
 
-/// Whether `If-None-Match` names `etag` (RFC 9110 section 13.1.2).
-fn has_already(headers: &HeaderMap, etag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).into_iter().filter_map(|value| value.to_str().ok());
-    let mut tags = lists.flat_map(|list| list.split(',')).map(str::trim);
-    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+impl Board {
+    /// What is shown to the public of whom the request names. Who is not there is `unavailable`, and so is who is not to be
+    /// seen.
+    fn show(&self, request: &Request) -> Show {
+        let show = self.desk.read(|desk| self.show_of(desk, &Asked::of(request.uri())));
+        debug!(%show, "presence read");
+        show
+    }
+
+    fn show_of(&self, desk: &Desk, asked: &Asked<'_>) -> Show {
+        let Asked { name, domain } = asked;
+        let show = if domain.eq_ignore_ascii_case(&self.domain) {
+            let name = Name::parse(name, Name::QUEUE_MOST).ok();
+            name.and_then(|name| desk.queue_by_name(&name)).map(|queue| queue.published.show)
+        } else if self.tells_users && domain.eq_ignore_ascii_case(&self.user_domain) {
+            let jid = Name::parse(name, Name::USER_MOST).ok().map(|name| BareJid::of(&name, &self.user_domain));
+            jid.and_then(|jid| desk.user_by_jid(&jid)).map(|user| user.show)
+        } else {
+            None
+        };
+        let show = show.unwrap_or(Show::Unavailable);
+        if self.caps && show == Show::Chat { Show::Available } else { show }
+    }
+}
+
+/// What every answer has: any page may read it, and keep it, but must ask each time whether it still holds.
+const COMMON: [(HeaderName, HeaderValue); 4] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+    (header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("cross-origin")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+
+/// A body, or nothing when the client has what `etag` names already.
+fn answer(headers: &HeaderMap, etag: HeaderValue, content_type: &'static str, body: impl IntoResponse) -> Response {
+    let is_known = has_already(headers, etag.as_bytes());
+    let tag = [(header::ETAG, etag)];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, COMMON, tag).into_response();
+    }
+    (COMMON, tag, [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+}
+
+/// A failure that any page may read.
+fn refuse(failure: Failure) -> Response {
+    let mut response = failure.into_response();
+    response.headers_mut().extend(COMMON);
+    response
+}
+
+/// Whether `If-None-Match` names `etag` (RFC 9110 section 13.1.2), weak or not.
+fn has_already(headers: &HeaderMap, etag: &[u8]) -> bool {
+    fn opaque(tag: &[u8]) -> &[u8] {
+        tag.strip_prefix(b"W/").unwrap_or(tag)
+    }
+    let lists = headers.get_all(header::IF_NONE_MATCH).into_iter().map(HeaderValue::as_bytes);
+    let mut tags = lists.flat_map(|list| list.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    tags.any(|tag| tag == b"*" || opaque(tag) == opaque(etag))
 }
 
 #[cfg(test)]
@@ -59,16 +127,23 @@ mod tests {
 
     #[test]
     fn if_none_match() {
-        let check = |value: &str| {
-            let headers = HeaderMap::from_iter([(header::IF_NONE_MATCH, value.parse().unwrap())]);
-            has_already(&headers, "\"away\"")
+        let check = |values: &[&str]| {
+            let value = |value: &&str| (header::IF_NONE_MATCH, value.parse().unwrap());
+            let headers: HeaderMap = values.iter().map(value).collect();
+            let [strong, weak] = ["\"away\"", "W/\"away\""].map(|etag| has_already(&headers, etag.as_bytes()));
+            assert_eq!(strong, weak, "{values:?}");
+            strong
         };
-        assert!(check("\"away\""));
-        assert!(check("W/\"away\""));
-        assert!(check("\"chat\" , \"away\""));
-        assert!(check("*"));
-        assert!(!check("\"chat\""));
-        assert!(!check("away"));
-        assert!(!has_already(&HeaderMap::new(), "\"away\""));
+        assert!(check(&["\"away\""]));
+        assert!(check(&["W/\"away\""]));
+        assert!(check(&["\"chat\" , \"away\""]));
+        assert!(check(&["\"chat\",W/\"away\",\"xa\""]));
+        assert!(check(&["\"chat\"", "\"away\""]));
+        assert!(check(&["*"]));
+        assert!(!check(&["\"chat\""]));
+        assert!(!check(&["away"]));
+        assert!(!check(&["\"away"]));
+        assert!(!check(&[""]));
+        assert!(!check(&[]));
     }
 }

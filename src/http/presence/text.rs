@@ -1,32 +1,28 @@
 //! Presence as one word: row 25.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
-    extract::{Path, State, rejection::PathRejection},
-    http::HeaderMap,
+    extract::{Request, State},
+    http::HeaderValue,
     response::Response,
     routing::get,
 };
 
-use super::{Site, answer, public_show};
+use super::{Board, answer};
 use crate::domain::Show;
 
-pub(super) fn routes(prefix: &str) -> Router<Site> {
+pub(super) fn routes(prefix: &str) -> Router<Arc<Board>> {
     Router::new().route(&format!("{prefix}/presence/jid/{{name}}/{{domain}}/text"), get(text))
 }
 
-async fn text(
-    State(site): State<Site>,
-    path: Result<Path<(String, String)>, PathRejection>,
-    headers: HeaderMap,
-) -> Response {
-    // A path that is no UTF-8 names nobody.
-    let show = path.map_or(Show::Unavailable, |Path((name, domain))| {
-        site.desk.read(|desk| public_show(&site.settings, desk, &name, &domain))
-    });
-    answer(&headers, etag(show), "text/plain; charset=utf-8", show.as_str())
+async fn text(State(board): State<Arc<Board>>, request: Request) -> Response {
+    let show = board.show(&request);
+    answer(request.headers(), HeaderValue::from_static(etag(show)), "text/plain; charset=utf-8", show.as_str())
 }
 
+/// As the word is all there is, it is the tag too.
 const fn etag(show: Show) -> &'static str {
     match show {
         Show::Chat => "\"chat\"",
@@ -106,6 +102,7 @@ mod tests {
         cache-control: "no-cache"
         content-length: "11"
         content-type: "text/plain; charset=utf-8"
+        cross-origin-resource-policy: "cross-origin"
         etag: "\"unavailable\""
         x-content-type-options: "nosniff"
         "#);
