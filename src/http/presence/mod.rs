@@ -1,6 +1,10 @@
 //! Presence for web pages: how one queue is, for everybody, and hundreds of times a second.
 
+mod image;
+mod js;
+mod picture;
 mod text;
+mod xml;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -18,6 +22,10 @@ use crate::{
     domain::{BareJid, Desk, Name, Show},
     engine::Handle,
 };
+
+/// The one resource that is told of, whoever is there: pages look at the first, or at the last.
+const RESOURCE: &str = "libraryh3lp";
+const PRIORITY: u8 = 5;
 
 /// What is served to everybody, and from where.
 #[derive(Debug)]
@@ -41,7 +49,10 @@ pub(super) fn routes(settings: &Settings, desk: Handle) -> Router {
         tells_users: settings.presence_of_users,
     };
     let prefixes = VERSIONS.into_iter().map(|(prefix, _)| prefix).chain([""]);
-    let routes = prefixes.fold(Router::new(), |routes, prefix| routes.merge(text::routes(prefix)));
+    let routes = prefixes.fold(Router::new(), |routes, prefix| {
+        let formats = [text::routes(prefix), xml::routes(prefix), js::routes(prefix), image::routes(prefix)];
+        formats.into_iter().fold(routes, Router::merge)
+    });
     routes.method_not_allowed_fallback(async || refuse(Failure::method_not_allowed())).with_state(Arc::new(board))
 }
 
@@ -86,6 +97,30 @@ impl Board {
     }
 }
 
+/// A show in words, for people. Neither how many are there nor what they say of themselves is anybody's business.
+const fn words(show: Show) -> &'static str {
+    match show {
+        Show::Chat => "Chat now",
+        Show::Available => "Online",
+        Show::Dnd => "Busy",
+        Show::Away => "Away",
+        Show::Xa => "Away longer",
+        Show::Unavailable => "Offline",
+    }
+}
+
+/// What names an answer: besides its URL it depends on the show, and on the release that wrote it.
+const fn etag(show: Show) -> &'static str {
+    match show {
+        Show::Chat => concat!("\"chat-", env!("CARGO_PKG_VERSION"), "\""),
+        Show::Available => concat!("\"available-", env!("CARGO_PKG_VERSION"), "\""),
+        Show::Dnd => concat!("\"dnd-", env!("CARGO_PKG_VERSION"), "\""),
+        Show::Away => concat!("\"away-", env!("CARGO_PKG_VERSION"), "\""),
+        Show::Xa => concat!("\"xa-", env!("CARGO_PKG_VERSION"), "\""),
+        Show::Unavailable => concat!("\"unavailable-", env!("CARGO_PKG_VERSION"), "\""),
+    }
+}
+
 /// What every answer has: any page may read it, and keep it, but must ask each time whether it still holds.
 const COMMON: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -94,14 +129,19 @@ const COMMON: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
 
-/// A body, or nothing when the client has what `etag` names already.
-fn answer(headers: &HeaderMap, etag: HeaderValue, content_type: &'static str, body: impl IntoResponse) -> Response {
+/// What `body` makes, or nothing when the client has what `etag` names already.
+fn answer<B: IntoResponse>(
+    headers: &HeaderMap,
+    etag: HeaderValue,
+    content_type: &'static str,
+    body: impl FnOnce() -> B,
+) -> Response {
     let is_known = has_already(headers, etag.as_bytes());
     let tag = [(header::ETAG, etag)];
     if is_known {
         return (StatusCode::NOT_MODIFIED, COMMON, tag).into_response();
     }
-    (COMMON, tag, [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+    (COMMON, tag, [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body()).into_response()
 }
 
 /// A failure that any page may read.
@@ -124,6 +164,91 @@ fn has_already(headers: &HeaderMap, etag: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::testing::Rig;
+
+    /// Every format of one queue, and the picture of a show.
+    const FORMATS: [&str; 7] = [
+        "jid/law/queues.example.org/text",
+        "jid/law/queues.example.org/xml",
+        "jid/law/queues.example.org/js?cb=f",
+        "jid/law/queues.example.org/image",
+        "jid/law/queues.example.org/image/badge",
+        "jid/law/queues.example.org/image/theme/badge",
+        "image/badge/unavailable",
+    ];
+
+    #[tokio::test]
+    async fn every_prefix_and_method() {
+        let rig = Rig::new().await;
+        for prefix in ["", "/2011-12-03", "/2013-07-21", "/2016-02-10", "/api"] {
+            for format in FORMATS {
+                let path = format!("{prefix}/presence/{format}");
+                let get = rig.send(&format!("GET {path}"), "{}", &[]).await;
+                assert_eq!(get.status, 200, "{path}");
+                let head = rig.send(&format!("HEAD {path}"), "", &[]).await;
+                assert_eq!(head.line(), "200 ", "{path}");
+                assert_eq!(head.header("content-length"), Some(&*get.body.len().to_string()), "{path}");
+                for method in ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"] {
+                    let refused = rig.send(&format!("{method} {path}"), "", &[]).await;
+                    assert_eq!((refused.status.as_u16(), refused.header("allow")), (405, Some("GET,HEAD")), "{path}");
+                    assert_eq!(refused.header("access-control-allow-origin"), Some("*"), "{path}");
+                    assert!(refused.body.contains("does not support this method"), "{path}");
+                }
+            }
+            for path in ["", "/", "/jid/law/queues.example.org", "/jid/law/queues.example.org/gif", "/image/badge"] {
+                let reply = rig.send(&format!("GET {prefix}/presence{path}"), "", &[]).await;
+                assert!(reply.line().starts_with("404 {\"success\":null,"), "{path}: {reply:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn headers_and_revalidation() {
+        let mut rig = Rig::new().await;
+        for format in FORMATS {
+            let path = format!("GET /presence/{format}");
+            let reply = rig.send(&path, "", &[]).await;
+            let tag = reply.header("etag").unwrap();
+            assert_eq!(tag.trim_start_matches("W/"), etag(Show::Unavailable), "{path}");
+            let again = rig.send(&path, "", &[("if-none-match", &format!("\"x\", {tag}"))]).await;
+            assert_eq!(again.line(), "304 ", "{path}");
+            let (mut had, mut has) = (reply.headers.clone(), again.headers);
+            for left_out in ["content-type", "content-length"] {
+                had.remove(left_out);
+                has.remove(left_out);
+            }
+            assert_eq!(had, has, "{path}");
+            assert_eq!(rig.send(&path, "", &[("if-none-match", "\"away\"")]).await.status, 200, "{path}");
+        }
+        let reply = rig.send("GET /presence/jid/law/queues.example.org/text?_=1234", "", &[]).await;
+        let mut headers: Vec<_> = reply.headers.iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort();
+        insta::assert_snapshot!(headers.join("\n").replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
+        access-control-allow-origin: "*"
+        cache-control: "no-cache"
+        content-length: "11"
+        content-type: "text/plain; charset=utf-8"
+        cross-origin-resource-policy: "cross-origin"
+        etag: "\"unavailable-VERSION\""
+        x-content-type-options: "nosniff"
+        "#);
+
+        rig.link_up().await;
+        rig.hear("ann", Show::Away, None).await;
+        for format in &FORMATS[..6] {
+            let held = [("if-none-match", etag(Show::Unavailable))];
+            let reply = rig.send(&format!("GET /presence/{format}"), "", &held).await;
+            assert_eq!(reply.status, 200, "{format}: it has changed");
+        }
+    }
+
+    #[test]
+    fn each_show_has_a_tag_of_its_own() {
+        let tags = Show::ALL.map(etag);
+        for (show, tag) in Show::ALL.into_iter().zip(tags) {
+            assert_eq!(tag, format!("\"{show}-{}\"", env!("CARGO_PKG_VERSION")));
+        }
+    }
 
     #[test]
     fn if_none_match() {
