@@ -13,7 +13,7 @@ use crate::{
     ejabberd::Clerk,
     engine::{Engine, Fact, Handle},
     http::{self, admin},
-    lifecycle::{self, Part, Signals},
+    lifecycle::{self, Part, Reload, Signals},
     store::{Committer, SledStore, Store, StoreError, dump},
     xmpp,
 };
@@ -116,8 +116,9 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Core { handle, engine, facts, failed } = core;
 
     let clerk = clerk(&settings)?;
-    let public = http::Server::bind_public(&web_settings(&settings), handle.clone())?;
-    let web = http::Server::bind(web_settings(&settings), handle.clone())?;
+    let (web_settings, reload) = (web_settings(&settings, lifecycle::raise_file_limit()), Reload::default());
+    let web = http::Server::bind(web_settings.clone(), handle.clone())?.reload_when(reload.asked());
+    let public = http::Server::bind_public(&web_settings, handle.clone())?.map(|public| public.beside(&web));
     let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -149,7 +150,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     link_part.start(xmpp::run(link_settings(&settings), handle.clone(), facts, link_part.stop_token()), &failed);
 
     tokio::select! {
-        signal = signals.next() => info!(signal, "stopping"),
+        signal = signals.to_stop(&reload) => info!(signal, "stopping"),
         () = failed.cancelled() => {}
     }
     let parts = async {
@@ -164,7 +165,7 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     };
     tokio::select! {
         () = parts => {}
-        signal = signals.next() => anyhow::bail!("{signal} came again, so rosterd ended at once: not everybody was told"),
+        signal = signals.to_stop(&reload) => anyhow::bail!("{signal} came again, so rosterd ended at once: not everybody was told"),
     }
     if let Some(failure) = handle.failure() {
         return Err(anyhow::Error::new(failure).context("the store has failed"));
@@ -180,7 +181,21 @@ fn report<E: std::error::Error>(result: Result<(), E>) {
     }
 }
 
-fn web_settings(settings: &Settings) -> http::Settings {
+fn web_settings(settings: &Settings, files: usize) -> http::Settings {
+    let http = &settings.http;
+    let wanted = http::Limits { connections: http.max_connections, per_address: http.max_connections_per_address };
+    let limits = wanted.within(files);
+    if limits == wanted {
+        info!(connections = limits.connections, files, "limits of HTTPS and of open files");
+    } else {
+        let (connections, wanted) = (limits.connections, wanted.connections);
+        warn!(
+            connections,
+            wanted,
+            files,
+            "this process may open too few files for [http] max_connections: raise its limit (LimitNOFILE)"
+        );
+    }
     http::Settings {
         listen: settings.http.listen,
         public_listen: settings.http.public_listen,
@@ -193,6 +208,8 @@ fn web_settings(settings: &Settings) -> http::Settings {
         presence_of_users: settings.http.presence_of_users,
         request_timeout: settings.http.request_timeout,
         body_limit: 64 * 1024,
+        hsts: settings.http.hsts,
+        limits,
     }
 }
 

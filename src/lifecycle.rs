@@ -1,9 +1,11 @@
-//! How the daemon ends: what asks it to, and in which order its parts stop.
+//! What signals ask the daemon to do, how its parts stop, and how many files it may open.
 
 use std::{io, time::Duration};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -15,7 +17,7 @@ pub const STEP_MOST: Duration = Duration::from_secs(4);
 /// How long the goodbye of the link may take, so that its step is not cut short.
 pub const GOODBYE_MOST: Duration = Duration::from_secs(3);
 
-/// The signals that end the daemon: SIGTERM, SIGINT and SIGHUP.
+/// The signals that the daemon knows: SIGTERM and SIGINT end it, SIGHUP has it read its files anew.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
@@ -36,14 +38,42 @@ impl Signals {
         })
     }
 
-    /// The name of the next one that comes.
-    pub async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.term.recv() => "SIGTERM",
-            _ = self.int.recv() => "SIGINT",
-            _ = self.hup.recv() => "SIGHUP",
+    /// The name of the next one that asks for the end. Meanwhile those that ask for something to be read anew are passed on.
+    pub async fn to_stop(&mut self, reload: &Reload) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.term.recv() => return "SIGTERM",
+                _ = self.int.recv() => return "SIGINT",
+                _ = self.hup.recv() => reload.ask(),
+            }
         }
     }
+}
+
+/// Tells whoever reads files that may change to read them anew.
+#[derive(Debug, Default)]
+pub struct Reload(watch::Sender<()>);
+
+impl Reload {
+    /// Changes whenever it is asked for.
+    #[must_use]
+    pub fn asked(&self) -> watch::Receiver<()> {
+        self.0.subscribe()
+    }
+
+    fn ask(&self) {
+        info!("SIGHUP: what may have changed is read anew");
+        self.0.send_replace(());
+    }
+}
+
+/// Raises how many files this process may have open as far as it may, and gives that number.
+#[must_use]
+pub fn raise_file_limit() -> usize {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, ..limit };
+    let current = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    current.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 /// A part of the daemon: tasks that stop together.

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
     domain::{Desk, Edit, Name, Policy, Record, Who, Write},
     engine::{Engine, Handle},
-    http::{ServeError, Server, Settings},
+    http::{Limits, ServeError, Server, Settings},
     password,
     store::{Committer, MemoryStore, Store, StoreError},
     telemetry,
@@ -36,11 +36,22 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
+    sync::{oneshot, watch},
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+#[path = "https/browsers.rs"]
+mod browsers;
+#[path = "https/certificates.rs"]
+mod certificates;
+#[path = "https/floods.rs"]
+mod floods;
+#[path = "https/room.rs"]
+mod room;
+#[path = "https/slow.rs"]
+mod slow;
 
 const PASSWORD: &str = "a password";
 const QUEUES: &str = "/2011-12-03/queues";
@@ -53,6 +64,7 @@ struct World {
     gate: Gate,
     tasks: TaskTracker,
     stop: CancellationToken,
+    reload: watch::Sender<()>,
     ended: oneshot::Receiver<Result<(), ServeError>>,
 }
 
@@ -121,6 +133,8 @@ fn settings(state: &Path) -> Settings {
         presence_of_users: false,
         request_timeout: Duration::from_secs(30),
         body_limit: 64 * 1_024,
+        hsts: Duration::from_hours(365 * 24),
+        limits: Limits::DEFAULT,
     }
 }
 
@@ -146,20 +160,27 @@ async fn bounded(test: impl Future<Output = ()>) {
 
 impl World {
     async fn new() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let gate = Gate::default();
         let committer = Committer::start(Box::new(GatedStore(MemoryStore::default(), gate.clone()))).unwrap();
         let (engine, desk, _facts) = Engine::new(desk(), committer, CancellationToken::new());
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(engine.run(CancellationToken::new()));
         let state = TempDir::new().unwrap();
-        let server = Server::bind(settings(state.path()), desk.clone()).unwrap();
+        let (reload, asked) = watch::channel(());
+        let mut settings = settings(state.path());
+        change(&mut settings);
+        let server = Server::bind(settings, desk.clone()).unwrap().reload_when(asked);
         let address = server.local_addr();
         let (end, ended) = oneshot::channel();
         let serving = server.run(stop.clone());
         tasks.spawn(async move { end.send(serving.await) });
         let password_hash = password::hash(PASSWORD).unwrap();
         desk.edit(Who::Daemon, Edit::AddAccount { name: name("boss"), password_hash }).await.unwrap();
-        Self { state, address, desk, gate, tasks, stop, ended }
+        Self { state, address, desk, gate, tasks, stop, reload, ended }
     }
 
     /// What a client that trusts the server's own certificate has to know.

@@ -2,8 +2,11 @@
 
 use clap::Args;
 
-use super::{Failure, say};
-use crate::config::{self, Settings};
+use super::{Code, Failure, say};
+use crate::{
+    config::{self, Settings},
+    http::check_certificate,
+};
 
 #[derive(Debug, Args)]
 pub(super) struct CheckConfig {
@@ -18,7 +21,11 @@ impl CheckConfig {
             say(config::example().trim_end());
             return Ok(());
         }
-        settings()?;
+        let settings = settings()?;
+        if let (Some(cert), Some(key)) = (&settings.http.tls_cert, &settings.http.tls_key) {
+            let what_it_says = check_certificate(cert, key).map_err(|error| Failure::new(Code::Config, error))?;
+            say(format_args!("the certificate in {} {what_it_says}", cert.display()));
+        }
         say("the configuration is good");
         Ok(())
     }

@@ -23,6 +23,12 @@ pub struct Http {
     pub session_idle: Duration,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// How many connections there may be.
+    pub max_connections: usize,
+    /// How many of them from one address, but for those from this machine.
+    pub max_connections_per_address: usize,
+    /// How long browsers are told to come by HTTPS only.
+    pub hsts: Duration,
 }
 
 const LISTEN: Key = Key {
@@ -68,9 +74,38 @@ const REQUEST_TIMEOUT: Key = Key {
     value: Given::Default("\"30s\""),
     doc: "How long a request may take, its body included.",
 };
+const MAX_CONNECTIONS: Key = Key {
+    path: "http.max_connections",
+    value: Given::Default("4096"),
+    doc: "How many connections there may be. One more takes the place of the one that was idle longest. Fewer where the \
+          process may not open that many files, which the log says.",
+};
+const MAX_CONNECTIONS_PER_ADDRESS: Key = Key {
+    path: "http.max_connections_per_address",
+    value: Given::Default("256"),
+    doc: "How many of them may come from one address (of IPv6: one /64), but for addresses of this machine. Behind a reverse \
+          proxy on another machine all come from that one: set this as high as max_connections.",
+};
+const HSTS: Key = Key {
+    path: "http.hsts",
+    value: Given::Default("\"365days\""),
+    doc: "How long browsers are told to use nothing but HTTPS with this host, on whatever port (Strict-Transport-Security). \
+          \"0s\" where something on the same host is to be reached without: browsers then forget what they were told.",
+};
 
-pub(super) const KEYS: &[Key] =
-    &[LISTEN, PUBLIC_LISTEN, TLS_CERT, TLS_KEY, PRESENCE_CAP, PRESENCE_OF_USERS, SESSION_IDLE, REQUEST_TIMEOUT];
+pub(super) const KEYS: &[Key] = &[
+    LISTEN,
+    PUBLIC_LISTEN,
+    TLS_CERT,
+    TLS_KEY,
+    PRESENCE_CAP,
+    PRESENCE_OF_USERS,
+    SESSION_IDLE,
+    REQUEST_TIMEOUT,
+    MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_ADDRESS,
+    HSTS,
+];
 
 impl Http {
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
@@ -87,6 +122,9 @@ impl Http {
         let presence_of_users = keys.take(&PRESENCE_OF_USERS, reader::flag);
         let session_idle = keys.take(&SESSION_IDLE, reader::some_time);
         let request_timeout = keys.take(&REQUEST_TIMEOUT, reader::some_time);
+        let max_connections = keys.take(&MAX_CONNECTIONS, count);
+        let max_connections_per_address = keys.take(&MAX_CONNECTIONS_PER_ADDRESS, count);
+        let hsts = keys.take(&HSTS, reader::duration);
         Some(Self {
             listen: listen?,
             public_listen,
@@ -96,8 +134,15 @@ impl Http {
             presence_of_users: presence_of_users?,
             session_idle: session_idle?,
             request_timeout: request_timeout?,
+            max_connections: max_connections?,
+            max_connections_per_address: max_connections_per_address?,
+            hsts: hsts?,
         })
     }
+}
+
+fn count(value: ::config::Value) -> Result<usize, String> {
+    reader::number(value).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
 }
 
 fn readable(value: ::config::Value) -> Result<PathBuf, String> {

@@ -180,6 +180,11 @@ fn tokens(headers: &HeaderMap) -> Vec<TokenHash> {
     ours.take(COOKIES_MOST).collect()
 }
 
+/// Whether the request carries a session's cookie, of whatever worth.
+pub(super) fn has_session(headers: &HeaderMap) -> bool {
+    !tokens(headers).is_empty()
+}
+
 pub(super) fn hashed(token: &str) -> TokenHash {
     TokenHash(Sha256::digest(token).into())
 }

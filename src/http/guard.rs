@@ -1,81 +1,135 @@
-//! A limit on how long a new connection may keep silent.
+//! Limits on what a connection may do, beside those of each version of HTTP.
 //!
-//! Which version of HTTP a client speaks is told from its first bytes, and only then the limits of that version apply. Until
-//! then this one does.
+//! Which version a client speaks is told from its first bytes, so until then it is here that a silent one is cut off. From then
+//! on a connection is kept as long as requests are made on it, and replies to them are taken; bytes that make up no requests (a
+//! flood of pings, settings, or whatever comes to the mind of somebody next) end it, whatever they say.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
     pin::Pin,
-    task::{Context, Poll, ready},
+    sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
 use axum_server::accept::Accept;
-use futures::{FutureExt, future::BoxFuture};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Either, poll_fn, select},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Sleep,
+    net::TcpStream,
+    time::{Instant, Sleep},
+};
+
+use super::{
+    activity::{Activity, Noted},
+    limits::PATIENCE,
+    seats::{Seat, Seats},
 };
 
 /// The bytes that tell the version: the preface of HTTP/2 (RFC 9113 section 3.4).
 const PREFACE: usize = 24;
 
-/// Accepts what `inner` accepts, and cuts it off when it has not said anything of use within `most`.
+/// Accepts what `inner` accepts, as long as there is a seat.
 #[derive(Debug, Clone)]
 pub(super) struct Guard<A> {
     pub(super) inner: A,
-    pub(super) most: Duration,
+    pub(super) seats: Seats,
+    /// How long a request may take.
+    pub(super) request_most: Duration,
 }
 
-impl<A, I, S> Accept<I, S> for Guard<A>
+impl<A, S> Accept<TcpStream, S> for Guard<A>
 where
-    A: Accept<I, S>,
+    A: Accept<TcpStream, S>,
+    A::Stream: Send,
+    A::Service: Send,
     A::Future: Send + 'static,
 {
     type Stream = Guarded<A::Stream>;
-    type Service = A::Service;
+    type Service = Noted<A::Service>;
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        let most = self.most;
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let activity = Arc::new(Activity::new(self.request_most));
+        let seat = stream.peer_addr().map(|peer| self.seats.take(peer.ip(), activity.clone()));
         let accepted = self.inner.accept(stream, service);
         async move {
-            let (stream, service) = accepted.await?;
-            let silence = Some(Box::pin(tokio::time::sleep(most)));
-            Ok((Guarded { stream, heard: 0, silence }, service))
+            // Who gets none is gone with what is dropped here.
+            let seat = seat?.ok_or(ErrorKind::ConnectionRefused)?;
+            let unwanted = poll_fn(|cx| if activity.should_end(cx) { Poll::Ready(()) } else { Poll::Pending });
+            let (stream, inner) = match select(Box::pin(accepted), unwanted).await {
+                Either::Left((accepted, _)) => accepted?,
+                Either::Right(((), _)) => return Err(ErrorKind::ConnectionAborted.into()),
+            };
+            let service = Noted { inner, activity: activity.clone() };
+            let began = Instant::now();
+            let wake = Box::pin(tokio::time::sleep(PATIENCE));
+            Ok((Guarded { stream, _seat: seat, activity, began, silent: Some(0), wake }, service))
         }
         .boxed()
     }
 }
 
-/// A connection whose first bytes must come in time.
+/// A connection that ends when nothing comes of it.
 #[derive(Debug)]
 pub(super) struct Guarded<T> {
     stream: T,
-    heard: usize,
-    /// Gone once enough was heard, or something was answered.
-    silence: Option<Pin<Box<Sleep>>>,
+    _seat: Seat,
+    activity: Arc<Activity>,
+    began: Instant,
+    /// The bytes that came, until they tell the version, or something was answered.
+    silent: Option<usize>,
+    /// When it is next looked at whether it should end.
+    wake: Pin<Box<Sleep>>,
+}
+
+impl<T> Guarded<T> {
+    fn took(&mut self, bytes: usize) -> io::Result<()> {
+        if let Some(heard) = self.silent {
+            self.silent = Some(heard.saturating_add(bytes)).filter(|heard| *heard < PREFACE);
+        }
+        let is_fair = self.activity.spend(bytes);
+        if is_fair { Ok(()) } else { Err(io::Error::other("the client sends much, and asks nothing")) }
+    }
+
+    /// Whether nothing came of it for too long.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let deadline = if self.silent.is_some() { self.began + PATIENCE } else { self.activity.deadline() };
+            if deadline <= Instant::now() {
+                return Poll::Ready(());
+            }
+            if self.wake.deadline() != deadline {
+                self.wake.as_mut().reset(deadline);
+            }
+            if self.wake.poll_unpin(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
-            self.heard = self.heard.saturating_add(buffer.filled().len() - before);
-            if self.heard >= PREFACE {
-                self.silence = None;
-            }
-            return Poll::Ready(result);
+            let took = self.took(buffer.filled().len() - before);
+            return Poll::Ready(result.and(took));
         }
-        let Some(silence) = &mut self.silence else { return Poll::Pending };
-        ready!(silence.poll_unpin(cx));
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+        // Told as the end of what the client says: what has been asked is still answered, and the connection closed in order.
+        if self.activity.should_end(cx) || self.poll_late(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Pending
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.silence = None;
+        self.silent = None;
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -84,7 +138,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.silence = None;
+        self.silent = None;
         Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
     }
 

@@ -2,13 +2,19 @@
 
 pub mod admin;
 
+mod activity;
 mod auth;
 mod guard;
+mod headers;
 mod health;
 mod json;
 mod libraryh3lp;
+mod limits;
+mod origin;
 mod presence;
+mod seats;
 mod server;
+mod stall;
 mod testing;
 mod tls;
 mod v1;
@@ -27,8 +33,9 @@ use crate::engine::Handle;
 use auth::Hashing;
 use json::Json;
 use libraryh3lp::Failure;
+pub use limits::Limits;
 pub use server::{ServeError, Server};
-pub use tls::TlsError;
+pub use tls::{TlsError, check_certificate};
 
 /// The settings of the HTTPS server.
 #[derive(Debug, Clone)]
@@ -55,6 +62,10 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// The most bytes in a request's body.
     pub body_limit: usize,
+    /// How long browsers are told to come by HTTPS only; where it is nothing, those that were told before forget it.
+    pub hsts: Duration,
+    /// How many connections there may be.
+    pub limits: Limits,
 }
 
 /// What every handler has at hand; handed to each request, so it is one pointer.
@@ -77,6 +88,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
         .merge(health::routes())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
+        .layer(from_fn(headers::safe))
         .layer(from_fn(watch::trace))
         .with_state(site)
         // Read so often that what they do is noted by themselves, where anybody wants to know.
@@ -96,4 +108,5 @@ fn api(site: &Site) -> Router<Site> {
         .merge(v1::routes())
         .layer(DefaultBodyLimit::max(site.settings.body_limit))
         .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))
+        .layer(from_fn(headers::private))
 }

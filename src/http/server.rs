@@ -6,37 +6,29 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
-use axum_server::{
-    accept::NoDelayAcceptor,
-    tls_rustls::{RustlsAcceptor, RustlsConfig},
-};
+use axum::{Router, middleware::from_fn_with_state};
+use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
 };
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
-use super::{Settings, TlsError, guard::Guard, public_router, router, tls};
+use super::{
+    Settings, TlsError,
+    guard::Guard,
+    headers,
+    limits::{
+        GRACE, HEAD_MOST, HEAD_WAIT, HEADERS_MOST, PATIENCE, RESETS_MOST, SEND_MOST, STREAMS_MOST, WINDOW, WINDOWS,
+    },
+    public_router, router,
+    seats::Seats,
+    stall::Sockets,
+    tls::Keeper,
+};
 use crate::engine::Handle;
-
-/// How long a handshake may take, and how long a new connection may be silent.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How long the next request on an HTTP/1.1 connection may let wait, its head included: longer than pages wait between polls.
-const HEAD_WAIT: Duration = Duration::from_secs(65);
-/// How long requests in flight may go on once the server is told to stop.
-const GRACE: Duration = Duration::from_secs(3);
-/// The most bytes in a request's head.
-const HEAD_MOST: u16 = 16 * 1_024;
-/// The most header lines in a request.
-const HEADERS_MOST: usize = 64;
-/// The most requests that one HTTP/2 connection has open at a time.
-const STREAMS_MOST: u32 = 64;
-/// The most requests that one HTTP/2 connection may have taken back before they were looked at (CVE-2023-44487).
-const RESETS_MOST: usize = 32;
-/// The most bytes of answers that wait for one HTTP/2 stream.
-const SEND_MOST: usize = 64 * 1_024;
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +65,10 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
-    /// What is put in here, new connections get; those that are open keep what they have. Without one there is no TLS.
-    certificate: Option<RustlsConfig>,
+    /// Without one there is no TLS.
+    certificate: Option<Keeper>,
+    seats: Seats,
+    request_most: Duration,
 }
 
 impl Server {
@@ -83,9 +77,12 @@ impl Server {
     /// # Errors
     /// A file or the address, and what to do about it.
     pub fn bind(settings: Settings, desk: Handle) -> Result<Self, ServeError> {
-        let certificate = RustlsConfig::from_config(tls::load(&settings)?);
+        let certificate = Keeper::start(&settings)?;
         let (listener, address) = take(settings.listen, "listen")?;
-        Ok(Self { listener, address, router: router(settings, desk), certificate: Some(certificate) })
+        let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
+        let only_https = from_fn_with_state(settings.hsts, headers::only_https);
+        let router = router(settings, desk).layer(only_https);
+        Ok(Self { listener, address, router, certificate: Some(certificate), seats, request_most })
     }
 
     /// The server for who can not speak TLS, where `settings` want one: public presence, and nothing else.
@@ -95,7 +92,28 @@ impl Server {
     pub fn bind_public(settings: &Settings, desk: Handle) -> Result<Option<Self>, ServeError> {
         let Some(wanted) = settings.public_listen else { return Ok(None) };
         let (listener, address) = take(wanted, "public_listen")?;
-        Ok(Some(Self { listener, address, router: public_router(settings, desk), certificate: None }))
+        let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
+        Ok(Some(Self {
+            listener,
+            address,
+            router: public_router(settings, desk),
+            certificate: None,
+            seats,
+            request_most,
+        }))
+    }
+
+    /// Counts the connections to both together.
+    #[must_use]
+    pub fn beside(self, other: &Self) -> Self {
+        Self { seats: other.seats.clone(), ..self }
+    }
+
+    /// Reads the certificate anew when `asked` changes, too. It does so by itself when the files change.
+    #[must_use]
+    pub fn reload_when(self, asked: watch::Receiver<()>) -> Self {
+        let certificate = self.certificate.map(|certificate| certificate.reload_when(asked));
+        Self { certificate, ..self }
     }
 
     /// Where it listens: with the port that was given when port 0 was asked for.
@@ -105,12 +123,12 @@ impl Server {
     }
 
     /// Serves until `stop`; then takes no more connections, and ends when the requests in flight are answered, or
-    /// after five seconds.
+    /// after three seconds.
     ///
     /// # Errors
     /// When the operating system takes the listening socket away.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
-        let Self { listener, address, router, certificate } = self;
+        let Self { listener, address, router, certificate, seats, request_most } = self;
         let failed = |source| ServeError::Serve { address, source };
         let handle = axum_server::Handle::new();
         let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
@@ -119,14 +137,16 @@ impl Server {
         info!(%address, "{protocol} is served");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = async {
-            // Answers are small, and must not wait for what was sent before to be acknowledged.
-            let plain = NoDelayAcceptor::new();
             match certificate {
                 Some(certificate) => {
-                    let inner = RustlsAcceptor::new(certificate).handshake_timeout(PATIENCE).acceptor(plain);
-                    server.acceptor(Guard { inner, most: PATIENCE }).serve(service).await
+                    let inner = RustlsAcceptor::new(certificate.served()).handshake_timeout(PATIENCE).acceptor(Sockets);
+                    let serving = server.acceptor(Guard { inner, seats, request_most }).serve(service);
+                    tokio::select! {
+                        result = serving => result,
+                        never = certificate.run() => match never {},
+                    }
                 }
-                None => server.acceptor(Guard { inner: plain, most: PATIENCE }).serve(service).await,
+                None => server.acceptor(Guard { inner: Sockets, seats, request_most }).serve(service).await,
             }
         };
         let stopping = async {
@@ -168,5 +188,7 @@ fn set_limits(builder: &mut auto::Builder<TokioExecutor>) {
         .max_pending_accept_reset_streams(RESETS_MOST)
         .max_local_error_reset_streams(RESETS_MOST)
         .max_header_list_size(HEAD_MOST.into())
-        .max_send_buf_size(SEND_MOST);
+        .max_send_buf_size(SEND_MOST)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOWS);
 }

@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
 use super::{
-    Settings,
+    Limits, Settings,
     auth::{hashed, now},
     router,
 };
@@ -106,6 +106,8 @@ pub(super) fn settings() -> Settings {
         presence_of_users: false,
         request_timeout: Duration::from_secs(20),
         body_limit: 64 * 1_024,
+        hsts: Duration::from_hours(365 * 24),
+        limits: Limits::DEFAULT,
     }
 }
 

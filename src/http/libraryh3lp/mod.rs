@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Site, auth::Caller, json::Json};
+use super::{Site, auth::Caller, json::Json, origin};
 use crate::domain::{QueueId, UserId};
 
 pub(super) use error::Failure;
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Site> {
         .merge(users::routes(V1))
         .merge(assignments::routes(V1))
         .layer(middleware::from_fn(check_version))
+        .layer(middleware::from_fn(origin::only_ours::<Failure>))
 }
 
 /// Refuses a version that there is not. Which version is spoken, the path says.

@@ -7,9 +7,10 @@ use axum::{
     Router,
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
+    middleware,
 };
 
-use super::{Site, auth::Caller, json::Json};
+use super::{Site, auth::Caller, json::Json, origin};
 use crate::domain::AccountId;
 use problem::Problem;
 
@@ -18,7 +19,8 @@ pub(super) fn routes() -> Router<Site> {
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such resource"))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the resource does not support this method")
-        });
+        })
+        .layer(middleware::from_fn(origin::only_ours::<Problem>));
     Router::new().nest("/v1", routes)
 }
 

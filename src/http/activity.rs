@@ -1,0 +1,191 @@
+//! What goes on on a connection, as far as it decides whether the connection is kept.
+
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::Request,
+    http::Response,
+};
+use futures::{FutureExt, future::Map, task::AtomicWaker};
+use hyper::body::{Frame, SizeHint};
+use tokio::time::Instant;
+use tower::Service;
+
+use super::limits::{CREDIT_AT_FIRST, CREDIT_EACH, CREDIT_MOST, IDLE_MOST, STALL_MOST};
+
+/// The most bytes of a reply that are handed on at a time, so that it is known whether somebody takes them.
+const PIECE: usize = 16 * 1_024;
+
+/// What goes on on one connection. Whoever polls the connection is woken when it should end.
+#[derive(Debug)]
+pub(super) struct Activity {
+    began: Instant,
+    /// Milliseconds from then to when a request last began, or a piece of a reply was last taken.
+    last: AtomicU64,
+    /// Requests that are in work, and replies of which a part is left.
+    open: AtomicUsize,
+    /// Bytes that may come before the next request.
+    credit: AtomicU64,
+    /// Whether it has to go, to make room for others.
+    is_unwanted: AtomicBool,
+    connection: AtomicWaker,
+    /// How long a request may take.
+    request_most: Duration,
+}
+
+impl Activity {
+    pub(super) fn new(request_most: Duration) -> Self {
+        Self {
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            credit: AtomicU64::new(CREDIT_AT_FIRST),
+            is_unwanted: AtomicBool::new(false),
+            connection: AtomicWaker::new(),
+            request_most,
+        }
+    }
+
+    /// Since when nothing was asked; `None` while something is being answered.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        (self.open.load(Ordering::SeqCst) == 0).then(|| self.last())
+    }
+
+    /// When it ends unless something goes on.
+    pub(super) fn deadline(&self) -> Instant {
+        let most = if self.idle_since().is_some() { IDLE_MOST } else { self.request_most + STALL_MOST };
+        self.last() + most
+    }
+
+    /// Has it end as soon as nothing is being answered.
+    pub(super) fn end(&self) {
+        self.is_unwanted.store(true, Ordering::SeqCst);
+        self.connection.wake();
+    }
+
+    /// Whether it should end now. If not, who polls is woken when that changes.
+    pub(super) fn should_end(&self, cx: &Context<'_>) -> bool {
+        self.connection.register(cx.waker());
+        self.is_unwanted.load(Ordering::SeqCst) && self.idle_since().is_some()
+    }
+
+    /// Takes in that `bytes` came. False when that is more than requests can be made of: then they are made of something else.
+    pub(super) fn spend(&self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let spent = |credit: u64| credit.checked_sub(bytes);
+        self.credit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, spent).is_ok()
+    }
+
+    fn last(&self) -> Instant {
+        self.began + Duration::from_millis(self.last.load(Ordering::SeqCst))
+    }
+
+    fn goes_on(&self) {
+        let millis = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(millis, Ordering::SeqCst);
+    }
+}
+
+/// A request that is in work, or the reply to it that was not sent whole.
+#[derive(Debug)]
+struct Open(Arc<Activity>);
+
+impl Open {
+    fn begin(activity: &Arc<Activity>) -> Self {
+        activity.goes_on();
+        activity.open.fetch_add(1, Ordering::SeqCst);
+        let earned = |credit: u64| Some(credit.saturating_add(CREDIT_EACH).min(CREDIT_MOST));
+        let _ = activity.credit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, earned);
+        Self(activity.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.goes_on();
+        self.0.open.fetch_sub(1, Ordering::SeqCst);
+        self.0.connection.wake();
+    }
+}
+
+/// A service whose requests are noted.
+#[derive(Debug, Clone)]
+pub(super) struct Noted<S> {
+    pub(super) inner: S,
+    pub(super) activity: Arc<Activity>,
+}
+
+type Finish<E> = Box<dyn FnOnce(Result<Response<Body>, E>) -> Result<Response<Piecewise>, E> + Send>;
+
+impl<S, B> Service<Request<B>> for Noted<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Piecewise>;
+    type Error = S::Error;
+    type Future = Map<S::Future, Finish<S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let open = Open::begin(&self.activity);
+        let finish: Finish<S::Error> = Box::new(move |reply| {
+            open.0.goes_on();
+            Ok(reply?.map(|body| Piecewise { body, rest: Bytes::new(), open }))
+        });
+        self.inner.call(request).map(finish)
+    }
+}
+
+/// A reply's body, piece by piece.
+#[derive(Debug)]
+pub(super) struct Piecewise {
+    body: Body,
+    /// What was taken out of the body, and is to be sent first.
+    rest: Bytes,
+    open: Open,
+}
+
+impl HttpBody for Piecewise {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.open.0.goes_on();
+        if self.rest.is_empty() {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)?) else { return Poll::Ready(None) };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+            }
+        }
+        let most = self.rest.len().min(PIECE);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(most)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = u64::try_from(self.rest.len()).unwrap_or(u64::MAX);
+        let inner = self.body.size_hint();
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(rest));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
+    }
+}

@@ -1,0 +1,77 @@
+//! How many connections there may be, and who has to go.
+
+use super::*;
+
+async fn is_served(world: &World) -> bool {
+    let reply = world.client().await.send_request(request("GET", "/healthz", "", String::new())).await;
+    reply.is_ok_and(|reply| reply.status() == 200)
+}
+
+#[tokio::test]
+async fn idle_connections_keep_nobody_out() {
+    bounded(async {
+        let world = World::with(|settings| settings.limits.connections = 3).await;
+        let mut idle = Vec::new();
+        for _ in 0..3 {
+            let mut client = world.client().await;
+            let reply = client.send_request(request("GET", "/healthz", "", String::new())).await.unwrap();
+            assert!(text(reply).await.starts_with("200 "));
+            idle.push(client);
+        }
+        for _ in 0..3 {
+            assert!(is_served(&world).await);
+        }
+        // All three had to go for those that came, who had gone themselves by then, or were idle.
+        let first = &mut idle[0];
+        while first.ready().await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nor_do_those_that_never_finish_their_handshake() {
+    bounded(async {
+        let world = World::with(|settings| settings.limits.connections = 3).await;
+        let mut silent = Vec::new();
+        for _ in 0..20 {
+            silent.push(TcpStream::connect(world.address).await.unwrap());
+        }
+        assert!(is_served(&world).await);
+        assert_eq!(drained(silent.remove(0)).await, b"", "who came first has gone");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_goes_who_waits_for_an_answer() {
+    bounded(async {
+        let world = World::with(|settings| settings.limits.connections = 2).await;
+        let _opened = Opened(world.gate.clone());
+        let cookie = world.log_in().await;
+        let (mut ann, mut bob) = (world.client().await, world.client().await);
+        // Each has the other's seat no more, and both are in work.
+        world.gate.set(true);
+        let ask = |name: &str| request("POST", QUEUES, &cookie, format!(r#"{{"name": "{name}"}}"#));
+        let asked = async { tokio::join!(ann.send_request(ask("law")), bob.send_request(ask("tax"))) };
+        let turned_away = async {
+            world.gate.somebody_waits().await;
+            loop {
+                let stream = TcpStream::connect(world.address).await.unwrap();
+                let name = ServerName::try_from("localhost").unwrap();
+                // Until both requests are in work there is somebody idle.
+                if world.tls(&["http/1.1"], &[&TLS13]).connect(name, stream).await.is_err() {
+                    break;
+                }
+            }
+            world.gate.set(false);
+        };
+        let ((law, tax), ()) = tokio::join!(asked, turned_away);
+        assert!(text(law.unwrap()).await.contains(r#""name":"law""#));
+        assert!(text(tax.unwrap()).await.contains(r#""name":"tax""#));
+        drop((ann, bob));
+        assert!(is_served(&world).await);
+    })
+    .await;
+}
