@@ -145,6 +145,7 @@ fn libraries_stay_in_their_rooms() {
         ("xso", "xmpp/"),
         ("axum", "http/"),
         ("axum_server", "http/"),
+        ("form_urlencoded", "http/"),
         ("rustls", "http/"),
         ("tokio_rustls", "ejabberd/client.rs"),
         ("rcgen", "http/"),

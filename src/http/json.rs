@@ -7,6 +7,13 @@ use axum::{
 };
 use serde::Serialize;
 
+/// What is said where there is no more to say.
+#[derive(Debug, Serialize)]
+pub(super) struct Success {
+    /// Always true: a failure has another shape.
+    success: bool,
+}
+
 /// A reply: JSON in UTF-8, not to be kept by anybody in between.
 pub(super) struct Json(Bytes);
 
@@ -17,7 +24,7 @@ impl Json {
 
     /// `{"success": true}`
     pub(super) fn success() -> Self {
-        Self(Bytes::from_static(br#"{"success":true}"#))
+        Self::of(&Success { success: true })
     }
 }
 

@@ -104,7 +104,7 @@ pub fn public_router(settings: &Settings, desk: Handle) -> Router {
 }
 
 fn api(site: &Site) -> Router<Site> {
-    libraryh3lp::routes()
+    libraryh3lp::routes(site)
         .merge(v1::routes())
         .layer(DefaultBodyLimit::max(site.settings.body_limit))
         .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))

@@ -215,13 +215,13 @@ impl Rig {
     }
 
     /// Sends `METHOD /path` with a body and headers.
-    pub(super) async fn send(&self, request: &str, body: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(super) async fn send(&self, request: &str, body: impl AsRef<[u8]>, headers: &[(&str, &str)]) -> Reply {
         let (method, path) = request.split_once(' ').unwrap();
         let mut builder = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             builder = builder.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(builder.body(Body::from(body.to_owned())).unwrap());
+        let response = self.router.clone().oneshot(builder.body(Body::from(body.as_ref().to_vec())).unwrap());
         let response = timeout(Duration::from_mins(1), response).await.expect("answered in time").unwrap();
         let (parts, body) = response.into_parts();
         let body = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();

@@ -1,227 +1,9 @@
-//! Rows 1 to 20 of the contract, good and bad, each against a world of its own.
+//! What the contract says beside its rows, which stand in `matrix`.
 
 #![cfg(test)]
 
+use super::{V1, VERSIONS};
 use crate::http::testing::{PASSWORD, Rig};
-
-const V1: &str = super::V1;
-
-/// The objects of the world, and short words for what comes back often.
-const WORDS: [(&str, &str); 9] = [
-    (
-        "LAW",
-        r#"{"id":3,"type":"queue","name":"law","enabled":null,"transcripts":null,"email":null,"avatar":null,"show":"unavailable","status":"The one operator takes no work now","jid":"law@queues.example.org"}"#,
-    ),
-    (
-        "TAX",
-        r#"{"id":4,"type":"queue","name":"tax","enabled":null,"transcripts":null,"email":null,"avatar":null,"show":"unavailable","status":"No operator is enabled","jid":"tax@queues.example.org"}"#,
-    ),
-    (
-        "NEWQUEUE",
-        r#"{"id":9,"type":"queue","name":"new","enabled":null,"transcripts":null,"email":null,"avatar":null,"show":"unavailable","status":"No operator is enabled","jid":"new@queues.example.org"}"#,
-    ),
-    (
-        "ANN",
-        r#"{"id":5,"type":"user","name":"ann","email":null,"show":"unavailable","status":null,"jid":"ann@example.org"}"#,
-    ),
-    (
-        "BOB",
-        r#"{"id":6,"type":"user","name":"bob","email":null,"show":"unavailable","status":null,"jid":"bob@example.org"}"#,
-    ),
-    (
-        "NEWUSER",
-        r#"{"id":9,"type":"user","name":"new","email":null,"show":"unavailable","status":null,"jid":"new@example.org"}"#,
-    ),
-    (
-        "OP(ann)",
-        r#"{"queueId":3,"queue":"law","queueShow":"unavailable","userId":5,"user":"ann","userShow":"unavailable","enabled":"#,
-    ),
-    (
-        "OP(bob)",
-        r#"{"queueId":3,"queue":"law","queueShow":"unavailable","userId":6,"user":"bob","userShow":"unavailable","enabled":"#,
-    ),
-    ("OK", r#"{"success":true}"#),
-];
-
-/// `METHOD /path body => status reply`, asked by `boss`. A reply `! text` is the failure object with this text; after `~`
-/// stand pieces of a reply, divided by `|`.
-const CASES: &str = r#"
-# row 2
-GET /queues => 200 [LAW,TAX]
-GET /queues?since=yesterday&x= => 200 [LAW,TAX]
-GET /queues {"malformed => 200 [LAW,TAX]
-HEAD /queues => 200
-# row 3
-GET /queues/3 => 200 LAW
-GET /queues/3 {} => 200 LAW
-GET /queues/99 => 404 ! there is no such queue
-GET /queues/0 => 404 ! there is no such queue
-GET /queues/law => 404 ! there is no such queue
-GET /queues/+3 => 404 ! there is no such queue
-GET /queues/99999999999999999999 => 404 ! there is no such queue
-GET /queues/5 => 404 ! there is no such queue
-GET /queues/%ff => 404 ! there is no such queue
-# row 4
-POST /queues {"name": "new"} => 200 [NEWQUEUE]
-POST /queues {"name": "NEW", "type": "queue"} => 200 [NEWQUEUE]
-POST /queues {"name": "new", "email": "", "avatar": null, "transcripts": false, "unknown": [1]} => 200 [NEWQUEUE]
-POST /queues {"name": "new", "email": "new@example.org", "avatar": "cat", "transcripts": true} => 200 ~ "email":"new@example.org"|"avatar":"cat"|"transcripts":true
-POST /queues => 200 ! name is missing
-POST /queues {} => 200 ! name is missing
-POST /queues {"name": ""} => 200 ! name is missing
-POST /queues {"name": null} => 200 ! name is missing
-POST /queues {"name": 7} => 200 ! name must be a text
-POST /queues {"name": "a b"} => 200 ! the name contains a space, which is not allowed
-POST /queues {"name": "a@b"} => 200 ! the name contains '@', which is not allowed
-POST /queues {"name": "a<b"} => 200 ! the name contains '<', which is not allowed
-POST /queues {"name": "1234567890123456789012345678901234567890123456789012345678901"} => 200 ! the name is longer than 60 characters
-POST /queues {"name": "law"} => 200 ! the name law is taken
-POST /queues {"name": "LAW"} => 200 ! the name law is taken
-POST /queues {"name": "ann"} => 200 ! the name ann is taken
-POST /queues {"name": "ops"} => 200 ! the name ops is taken
-POST /queues {"name": "staffing"} => 200 ! the name staffing is taken
-POST /queues {"name": "new", "type": "gateway"} => 200 ! type must be queue, not "gateway"
-POST /queues {"name": "new", "email": 7} => 200 ! email must be a text
-POST /queues {"name => 400 ~ "success":null|the body is not JSON
-POST /queues ["new"] => 400 ! the body must be a JSON object
-# row 5
-PUT /queues/4 {"name": "toll"} => 200 ~ [{"id":4,|"name":"toll"|"jid":"toll@queues.example.org"
-PATCH /queues/4 {"email": "tax@example.org"} => 200 ~ [{"id":4,|"name":"tax"|"email":"tax@example.org"
-PUT /queues/4 {"name": "tax"} => 200 [TAX]
-PUT /queues/4 {} => 200 [TAX]
-PUT /queues/4 => 200 [TAX]
-PUT /queues/4 {"name": "law"} => 200 ! the name law is taken
-PUT /queues/4 {"name": "ops"} => 200 ! the name ops is taken
-PUT /queues/4 {"name": "a&b"} => 200 ! the name contains '&', which is not allowed
-PUT /queues/99 {"name": "new"} => 404 ! there is no such queue
-PUT /queues/99 {"name": "a&b"} => 404 ! there is no such queue
-PUT /queues/4 {"name" => 400 ~ "success":null|the body is not JSON
-# row 6
-DELETE /queues/3 => 200 OK
-DELETE /queues/3 {"malformed => 200 OK
-DELETE /queues/99 => 404 ! there is no such queue
-# row 7
-GET /queues/3/operators => 200 [OP(ann)true},OP(bob)null}]
-GET /queues/4/operators => 200 []
-GET /queues/99/operators => 404 ! there is no such queue
-# row 8
-POST /queues/4/operators {"userId": 5} => 200 OK
-POST /queues/4/operators {"userId": "5"} => 200 OK
-POST /queues/3/operators {"userId": 6} => 200 OK
-POST /queues/3/operators {"userId": 99} => 200 ! there is no such user
-POST /queues/3/operators {"userId": "ann"} => 200 ! there is no such user
-POST /queues/3/operators {} => 200 ! there is no such user
-POST /queues/99/operators {"userId": 5} => 404 ! there is no such queue
-POST /queues/3/operators {"userId" => 400 ~ "success":null|the body is not JSON
-# row 9
-PUT /queues/3/operators/5 {"enabled": true} => 200 [OP(ann)true}]
-PUT /queues/3/operators/5 {"enabled": null} => 200 [OP(ann)null}]
-PUT /queues/3/operators/5 {"enabled": false} => 200 [OP(ann)null}]
-PATCH /queues/3/operators/6 {"enabled": true} => 200 [OP(bob)true}]
-PUT /queues/3/operators/5 {"enabled": "yes"} => 200 [OP(ann)true}]
-PUT /queues/3/operators/6 {"enabled": "yes"} => 200 [OP(bob)null}]
-PUT /queues/3/operators/6 {"enabled": 7} => 200 [OP(bob)null}]
-PUT /queues/3/operators/5 {} => 200 [OP(ann)true}]
-PUT /queues/3/operators/5 => 200 [OP(ann)true}]
-PUT /queues/99/operators/5 {"enabled": true} => 404 ! there is no such queue
-PUT /queues/3/operators/99 {"enabled": true} => 404 ! there is no such user
-PUT /queues/4/operators/5 {"enabled": true} => 404 ! the user is not assigned to the queue
-PUT /queues/3/operators/5 {"enabled" => 400 ~ "success":null|the body is not JSON
-# row 10
-DELETE /queues/3/operators/5 => 200 OK
-DELETE /queues/3/operators/5 {} => 200 OK
-DELETE /queues/4/operators/5 => 200 ! the user is not assigned to the queue
-DELETE /queues/3/operators/99 => 200 ! the user is not assigned to the queue
-DELETE /queues/99/operators/5 => 200 ! the user is not assigned to the queue
-DELETE /queues/3/operators/ann => 200 ! the user is not assigned to the queue
-# row 11
-GET /queues/3/operators/5 => 405 ! the resource does not support this method
-POST /queues/3/operators/5 {} => 405 ! the resource does not support this method
-PUT /queues/3/operators {} => 405 ! the resource does not support this method
-DELETE /queues/3/operators => 405 ! the resource does not support this method
-# row 12
-GET /users/5/assignments => 200 [OP(ann)true}]
-GET /users/6/assignments => 200 [OP(bob)null}]
-GET /users/99/assignments => 404 ! there is no such user
-GET /users/3/assignments => 404 ! there is no such user
-# row 13
-POST /users/5/assignments {"queueId": 4} => 200 OK
-POST /users/5/assignments {"queueId": "4"} => 200 OK
-POST /users/6/assignments {"queueId": 3} => 200 OK
-POST /users/5/assignments {"queueId": 99} => 200 ! there is no such queue
-POST /users/5/assignments {} => 200 ! there is no such queue
-POST /users/99/assignments {"queueId": 3} => 404 ! there is no such user
-# row 14
-PUT /users/5/assignments/3 {"enabled": null} => 200 [OP(ann)null}]
-PATCH /users/6/assignments/3 {"enabled": true} => 200 [OP(bob)true}]
-PUT /users/6/assignments/3 {"enabled": "maybe"} => 200 [OP(bob)null}]
-PUT /users/5/assignments/4 {"enabled": true} => 404 ! the user is not assigned to the queue
-PUT /users/99/assignments/3 {"enabled": true} => 404 ! there is no such user
-# row 15
-DELETE /users/5/assignments/3 => 200 OK
-DELETE /users/5/assignments/4 => 200 ! the user is not assigned to the queue
-DELETE /users/99/assignments/3 => 200 ! the user is not assigned to the queue
-# row 16
-GET /users => 200 [ANN,BOB]
-# row 17
-GET /users/5 => 200 ANN
-GET /users/99 => 404 ! there is no such user
-GET /users/3 => 404 ! there is no such user
-# row 18
-POST /users {"name": "new"} => 200 [NEWUSER]
-POST /users {"name": "new", "type": "user", "password": "secret", "email": null} => 200 [NEWUSER]
-POST /users {"name": "new", "jid": "Other@Elsewhere.org", "email": "n@example.org"} => 200 ~ "name":"new"|"jid":"other@elsewhere.org"|"email":"n@example.org"
-POST /users {} => 200 ! name is missing
-POST /users {"name": "a/b"} => 200 ! the name contains '/', which is not allowed
-POST /users {"name": "12345678901234567890123456789012345678901"} => 200 ! the name is longer than 40 characters
-POST /users {"name": "eve"} => 200 ! the name eve is taken
-POST /users {"name": "law"} => 200 ! the name law is taken
-POST /users {"name": "new", "jid": "eve@example.org"} => 200 ! the JID eve@example.org is taken
-POST /users {"name": "new", "jid": "ann@example.org"} => 200 ! the JID ann@example.org is taken
-POST /users {"name": "new", "jid": "new@queues.example.org"} => 200 ! the JID new@queues.example.org is on the domain of the queues, where nobody can be
-POST /users {"name": "new", "jid": "new@example.org/desk"} => 200 ~ "success":null|has a resource
-POST /users {"name": "new", "jid": "example.org"} => 200 ~ "success":null|has no part before
-POST /users {"name": "new", "type": "bot"} => 200 ! type must be user, not "bot"
-# row 19
-PUT /users/6 {"name": "bobby"} => 200 ~ [{"id":6,|"name":"bobby"|"jid":"bobby@example.org"
-PATCH /users/6 {"jid": "bob@elsewhere.org"} => 200 ~ "name":"bob"|"jid":"bob@elsewhere.org"
-PUT /users/6 {"email": "bob@example.org"} => 200 ~ "name":"bob"|"email":"bob@example.org"
-PUT /users/6 {} => 200 [BOB]
-PUT /users/6 {"name": "eve"} => 200 ! the name eve is taken
-PUT /users/6 {"jid": "ann@example.org"} => 200 ! the JID ann@example.org is taken
-PUT /users/99 {"name": "new"} => 404 ! there is no such user
-# row 20
-DELETE /users/5 => 200 OK
-DELETE /users/99 => 404 ! there is no such user
-# everything else
-GET / => 404 ! there is no such resource
-GET /nothing => 404 ! there is no such resource
-GET /queues/ => 404 ! there is no such resource
-GET /queues/3/transcripts => 404 ! there is no such resource
-POST /transcripts {} => 404 ! there is no such resource
-"#;
-
-#[tokio::test]
-async fn every_row() {
-    for case in CASES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        let (request, expected) = case.split_once(" => ").unwrap();
-        let (method, rest) = request.split_once(' ').unwrap();
-        let (path, body) = rest.split_once(' ').unwrap_or((rest, ""));
-        let rig = Rig::new().await;
-        let reply = rig.ask("boss", &format!("{method} {V1}{path}"), body).await;
-        let (status, expected) = expected.split_once(' ').unwrap_or((expected, ""));
-        assert_eq!(reply.status.as_str(), status, "{case}: {}", reply.body);
-        if let Some(text) = expected.strip_prefix("! ") {
-            assert_eq!(reply.body, failure(text), "{case}");
-        } else if let Some(pieces) = expected.strip_prefix("~ ") {
-            pieces.split('|').for_each(|piece| assert!(reply.body.contains(piece), "{case}: {}", reply.body));
-        } else {
-            let expected = WORDS.iter().fold(expected.to_owned(), |text, (word, is)| text.replace(word, is));
-            assert_eq!(reply.body, expected, "{case}");
-        }
-        assert_eq!(reply.header("content-type"), Some("application/json; charset=utf-8"), "{case}");
-    }
-}
 
 fn failure(text: &str) -> String {
     let text = serde_json::to_string(text).unwrap();
@@ -258,26 +40,38 @@ const WITH_IDS: [(&str, &str); 22] = [
 async fn accounts_are_kept_apart() {
     let rig = Rig::new().await;
     let before = rig.records();
-    for (request, body) in WITH_IDS {
+    for ((prefix, _), (request, body)) in everywhere(&WITH_IDS) {
         let ask = async |queue: &str, user: &str| {
-            let request = request.replacen(' ', &format!(" {V1}"), 1);
+            let request = request.replacen(' ', &format!(" {prefix}"), 1);
             let fill = |text: &str| text.replace("QUEUE", queue).replace("USER", user);
             rig.ask("boss", &fill(&request), &fill(body)).await
         };
         let (unknown, foreign) = (ask("98", "99").await, ask("7", "8").await);
-        assert_eq!(unknown, foreign, "{request} {body}");
-        assert!(unknown.body.starts_with(r#"{"success":null"#), "{request} {body}: {}", unknown.body);
+        assert_eq!(unknown, foreign, "{prefix} {request} {body}");
+        assert!(unknown.body.starts_with(r#"{"success":null"#), "{prefix} {request} {body}: {}", unknown.body);
     }
     assert_eq!(rig.records(), before, "nothing was changed");
+}
+
+/// Each of the requests under each version.
+fn everywhere<T: Copy>(requests: &[T]) -> impl Iterator<Item = ((&'static str, &'static str), T)> {
+    VERSIONS.into_iter().flat_map(|version| requests.iter().map(move |request| (version, *request)))
 }
 
 #[tokio::test]
 async fn without_login_there_is_a_401_and_nothing_else() {
     let rig = Rig::new().await;
     let before = rig.records();
-    let lists = [("GET /queues", ""), ("POST /queues", "{\"name"), ("GET /users", ""), ("POST /users", "")];
-    for (request, body) in WITH_IDS.into_iter().chain(lists) {
-        let request = request.replace("QUEUE", "3").replace("USER", "5").replacen(' ', &format!(" {V1}"), 1);
+    let more = [
+        ("GET /queues", ""),
+        ("POST /queues", "{\"name"),
+        ("GET /users", ""),
+        ("POST /users", ""),
+        ("POST /queues/3?_method=DELETE", ""),
+        ("POST /queues/3", r#"{"_method": "PUT", "name": "new"}"#),
+    ];
+    for ((prefix, _), (request, body)) in everywhere(&WITH_IDS).chain(everywhere(&more)) {
+        let request = request.replace("QUEUE", "3").replace("USER", "5").replacen(' ', &format!(" {prefix}"), 1);
         let reply = rig.send(&request, body, &[]).await;
         assert_eq!(reply.line(), format!("401 {}", failure("log in first")), "{request}");
         assert!(reply.header("www-authenticate").is_some(), "{request}");
@@ -288,31 +82,75 @@ async fn without_login_there_is_a_401_and_nothing_else() {
     assert_eq!(rig.records(), before, "nothing was changed");
 }
 
+/// Every resource, with its methods.
+const RESOURCES: [(&str, &str); 10] = [
+    ("/auth/login", "POST"),
+    ("/auth/logout", "POST"),
+    ("/queues", "GET,HEAD,POST"),
+    ("/queues/3", "GET,HEAD,PUT,PATCH,DELETE"),
+    ("/queues/3/operators", "GET,HEAD,POST"),
+    ("/queues/3/operators/5", "PUT,PATCH,DELETE"),
+    ("/users", "GET,HEAD,POST"),
+    ("/users/5", "GET,HEAD,PUT,PATCH,DELETE"),
+    ("/users/5/assignments", "GET,HEAD,POST"),
+    ("/users/5/assignments/3", "PUT,PATCH,DELETE"),
+];
+
 #[tokio::test]
 async fn methods_that_are_not_supported() {
     let rig = Rig::new().await;
-    for (path, allowed) in [
-        ("/auth/login", "POST"),
-        ("/auth/logout", "POST"),
-        ("/queues", "GET,HEAD,POST"),
-        ("/queues/3", "GET,HEAD,PUT,PATCH,DELETE"),
-        ("/queues/3/operators", "GET,HEAD,POST"),
-        ("/queues/3/operators/5", "PUT,PATCH,DELETE"),
-        ("/users", "GET,HEAD,POST"),
-        ("/users/5", "GET,HEAD,PUT,PATCH,DELETE"),
-        ("/users/5/assignments", "GET,HEAD,POST"),
-        ("/users/5/assignments/3", "PUT,PATCH,DELETE"),
-    ] {
-        let all = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"];
-        for method in all.into_iter().filter(|method| !allowed.split(',').any(|allowed| allowed == *method)) {
-            let reply = rig.send(&format!("{method} {V1}{path}"), "", &[]).await;
-            assert_eq!(reply.status.as_u16(), 405, "{method} {path}");
-            assert_eq!(reply.header("allow"), Some(allowed), "{method} {path}");
-            if method != "HEAD" {
-                assert_eq!(reply.body, failure("the resource does not support this method"), "{method} {path}");
+    for ((prefix, _), (path, allowed)) in everywhere(&RESOURCES) {
+        let is_allowed = |method: &str| allowed.split(',').any(|allowed| allowed == method);
+        let check = async |request: &str, body: &str| {
+            let reply = rig.send(request, body, &[]).await;
+            assert_eq!(reply.status.as_u16(), 405, "{request}");
+            assert_eq!(reply.header("allow"), Some(allowed), "{request}");
+            if !request.starts_with("HEAD ") {
+                assert_eq!(reply.body, failure("the resource does not support this method"), "{request}");
+            }
+        };
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"] {
+            if !is_allowed(method) {
+                check(&format!("{method} {prefix}{path}"), "").await;
+                check(&format!("{method} {prefix}{path}/"), "").await;
             }
         }
+        for method in ["PUT", "PATCH", "DELETE"].into_iter().filter(|method| !is_allowed(method)) {
+            check(&format!("POST {prefix}{path}?_method={method}"), "").await;
+            check(&format!("POST {prefix}{path}"), &format!("_method={}", method.to_lowercase())).await;
+        }
+        let reply = rig.send(&format!("OPTIONS {prefix}{path}"), "", &[("origin", "https://elsewhere.org")]).await;
+        assert_eq!(reply.line(), r#"200 {"success":true}"#, "{path}");
+        assert_eq!(reply.header("allow"), Some(allowed), "{path}");
+        assert_eq!(reply.header("access-control-allow-origin"), None, "no other site's pages may");
     }
+}
+
+#[tokio::test]
+async fn methods_that_a_post_stands_for() {
+    let rig = Rig::new().await;
+    let before = rig.records();
+    let unknown = format!("400 {}", failure("_method must be PUT, PATCH or DELETE"));
+    for name in ["GET", "HEAD", "OPTIONS", "BREW", "PUT,DELETE", "%ff", "%20PUT"] {
+        let request = format!("POST {V1}/queues/3?_method={name}");
+        assert_eq!(rig.ask("boss", &request, "").await.line(), unknown, "{name}");
+        assert_eq!(rig.ask("boss", &request, "name=toll").await.line(), unknown, "{name}");
+        let reply = rig.ask("boss", &format!("POST {V1}/queues/3"), &format!("_method={name}")).await;
+        assert_eq!(reply.line(), unknown, "{name}");
+    }
+    let number = rig.ask("boss", &format!("POST {V1}/queues/3?_method=PUT"), r#"{"_method": 7}"#).await;
+    assert_eq!(number.line(), unknown);
+    // None is named, or the one that it is.
+    for query in ["_method=", "_method=post", "_method"] {
+        let reply = rig.ask("boss", &format!("POST {V1}/queues?{query}"), "name=law").await;
+        assert_eq!(reply.line(), format!("200 {}", failure("the name law is taken")), "{query}");
+    }
+    // Only a POST stands for something else.
+    for method in ["GET", "PUT", "PATCH"] {
+        let reply = rig.ask("boss", &format!("{method} {V1}/queues/3?_method=DELETE"), "{}").await;
+        assert!(reply.body.contains(r#""id":3"#), "{method}: {}", reply.body);
+    }
+    assert_eq!(rig.records(), before, "nothing was changed");
 }
 
 #[tokio::test]
@@ -379,29 +217,102 @@ async fn the_client_that_counts_speaks_for_its_user() {
 #[tokio::test]
 async fn versions() {
     let rig = Rig::new().await;
-    let ask = async |version: &str| {
-        let headers = [("cookie", "libraryh3lp-session=boss"), ("x-api-version", version)];
-        rig.send(&format!("GET {V1}/queues/4"), "", &headers).await.line()
-    };
-    for (_, version) in super::VERSIONS {
-        assert!(ask(version).await.starts_with("200 "), "{version}");
-    }
-    insta::assert_snapshot!(ask("2525-01-01").await, @r#"400 {"success":null,"message":"X-API-Version must be one of 2011-12-03, 2013-07-21, 2016-02-10, 2017-01-20","error":"X-API-Version must be one of 2011-12-03, 2013-07-21, 2016-02-10, 2017-01-20"}"#);
-    for (prefix, _) in &super::VERSIONS[1..] {
-        assert_eq!(rig.ask("boss", &format!("GET {prefix}/queues"), "").await.status.as_u16(), 404, "{prefix}");
+    for (prefix, _) in VERSIONS {
+        let ask = async |versions: &[&str]| {
+            let cookie = [("cookie", "libraryh3lp-session=boss")];
+            let versions = versions.iter().map(|version| ("x-api-version", *version));
+            rig.send(&format!("GET {prefix}/queues/4"), "", &cookie.into_iter().chain(versions).collect::<Vec<_>>())
+                .await
+        };
+        let plain = ask(&[]).await;
+        for (_, version) in VERSIONS {
+            assert_eq!(ask(&[version]).await, plain, "what is spoken the path says, not {version}");
+        }
+        for versions in [&["2525-01-01"][..], &[""], &["2011-12-03", "1"]] {
+            let refused = ask(versions).await.line();
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(refused, @r#"400 {"success":null,"message":"X-API-Version must be one of 2011-12-03, 2013-07-21, 2016-02-10, 2017-01-20","error":"X-API-Version must be one of 2011-12-03, 2013-07-21, 2016-02-10, 2017-01-20"}"#);
+            }
+        }
     }
 }
 
 #[tokio::test]
 async fn large_bodies() {
     let rig = Rig::new().await;
-    let body = |bytes: usize| format!(r#"{{"name": "new", "x": "{}"}}"#, "x".repeat(bytes - 24));
-    let fits = rig.ask("boss", &format!("POST {V1}/queues"), &body(64 * 1_024)).await;
-    assert_eq!(fits.status.as_u16(), 200, "{}", fits.body);
-    let large = rig.ask("boss", &format!("POST {V1}/queues"), &body(64 * 1_024 + 1)).await;
-    insta::assert_snapshot!(large.line(), @r#"413 {"success":null,"message":"the body is too large","error":"the body is too large"}"#);
-    let ignored = rig.ask("boss", &format!("GET {V1}/queues/4"), &body(64 * 1_024 + 1)).await;
-    assert_eq!(ignored.status.as_u16(), 200);
+    let most = 64 * 1_024;
+    let json = |bytes: usize| format!(r#"{{"name": "new", "x": "{}"}}"#, "x".repeat(bytes - 24));
+    let form = |bytes: usize| format!("name=new&x={}", "x".repeat(bytes - 11));
+    for body in [json(most), form(most)] {
+        let fits = rig.ask("boss", &format!("POST {V1}/queues"), &body).await;
+        assert!(fits.line().starts_with("200 [{"), "{}", fits.body);
+        rig.ask("boss", &format!("DELETE {V1}/queues/{}", &fits.body[7..].split(',').next().unwrap()), "").await;
+    }
+    for body in [json(most + 1), form(most + 1)] {
+        let large = rig.ask("boss", &format!("POST {V1}/queues"), &body).await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(large.line(), @r#"413 {"success":null,"message":"the body is too large","error":"the body is too large"}"#);
+        }
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_can_not_be_read() {
+    let rig = Rig::new().await;
+    let before = rig.records();
+    let multipart = "multipart/form-data; boundary=b";
+    for (status, content_type, body, message) in [
+        (
+            400,
+            "application/json",
+            "{\"name\": \"law\",\n\"password\": \"s3cr3t",
+            "the body is not JSON: EOF while parsing a string at line 2 column 19",
+        ),
+        (400, "application/json", "[\"new\"]", "the body must be a JSON object"),
+        (
+            400,
+            "application/x-www-form-urlencoded",
+            "{name=new",
+            "the body is not JSON: key must be a string at line 1 column 2",
+        ),
+        (400, "", "new", "the body is neither a JSON object nor a form"),
+        (400, "multipart/form-data", "--b--", "the Content-Type multipart/form-data has no boundary"),
+        (400, multipart, "name=new", "the multipart body is malformed, or breaks off"),
+        (
+            415,
+            "application/xml",
+            "<name>new</name>",
+            "the Content-Type must be application/json, application/x-www-form-urlencoded or multipart/form-data",
+        ),
+    ] {
+        for request in [
+            "POST /queues",
+            "PUT /queues/3",
+            "PATCH /users/5",
+            "PUT /queues/3/operators/5",
+            "POST /users/5/assignments",
+            "POST /auth/login",
+        ] {
+            let headers = [("cookie", "libraryh3lp-session=boss"), ("content-type", content_type)];
+            let headers = if content_type.is_empty() { &headers[..1] } else { &headers };
+            let reply = rig.send(&request.replacen(' ', &format!(" {V1}"), 1), body, headers).await;
+            assert_eq!(reply.line(), format!("{status} {}", failure(message)), "{request} {body}");
+        }
+    }
+    assert_eq!(rig.records(), before, "nothing was changed");
+}
+
+#[tokio::test]
+async fn files_are_not_taken() {
+    let rig = Rig::new().await;
+    let body = "--b\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"cat.png\"\r\nContent-Type: image/png\r\n\r\nmeow\r\n--b--\r\n";
+    let ask = async |body: &str| {
+        let headers = [("cookie", "libraryh3lp-session=boss"), ("content-type", "multipart/form-data; boundary=b")];
+        rig.send(&format!("PUT {V1}/queues/3"), body, &headers).await.line()
+    };
+    assert_eq!(ask(body).await, format!("200 {}", failure("avatar must be a text, not a file")));
+    assert!(ask(&body.replace("avatar", "unknown")).await.starts_with("200 [{"), "what is not known does not count");
+    assert!(ask(&body.replace("cat.png", "").replace("meow", "")).await.starts_with("200 [{"), "none was chosen");
 }
 
 #[tokio::test]

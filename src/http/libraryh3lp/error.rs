@@ -19,10 +19,13 @@ pub(in crate::http) struct Failure {
     header: Option<(HeaderName, HeaderValue)>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// The object of every failure.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct FailureBody<'a> {
+    /// Always null.
     success: Option<bool>,
     message: &'a str,
+    /// The same text again.
     error: &'a str,
 }
 
@@ -110,7 +113,7 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let mut response =
-            Json::of(&Body { success: None, message: &self.message, error: &self.message }).into_response();
+            Json::of(&FailureBody { success: None, message: &self.message, error: &self.message }).into_response();
         *response.status_mut() = self.status;
         response.headers_mut().extend(self.header);
         response

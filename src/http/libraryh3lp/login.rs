@@ -1,11 +1,9 @@
 //! Logging in and out: row 1, under every version.
 
 use axum::{
-    Router,
     extract::State,
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use serde::Serialize;
 use tracing::error;
@@ -17,17 +15,12 @@ use crate::{
     telemetry,
 };
 
-#[derive(Serialize)]
-struct LoginBody<'a> {
+/// Who is logged in.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct Login<'a> {
     success: bool,
     username: &'a str,
     account_id: u32,
-}
-
-pub(super) fn routes(prefix: &str) -> Router<Site> {
-    Router::new()
-        .route(&format!("{prefix}/auth/login"), post(login))
-        .route(&format!("{prefix}/auth/logout"), post(logout))
 }
 
 /// The same failure whatever was wrong, so that nobody learns which names there are.
@@ -36,7 +29,7 @@ fn refused() -> Failure {
     failure.saying("the username or the password is wrong")
 }
 
-async fn login(State(site): State<Site>, fields: Fields) -> Result<Response, Failure> {
+pub(super) async fn login(State(site): State<Site>, fields: Fields) -> Result<Response, Failure> {
     let username = fields.text("username").ok().flatten().unwrap_or_default();
     let password = fields.text("password").ok().flatten().unwrap_or_default();
     let known = auth::check_password(&site, username, Secret::new(password.to_owned())).await.ok_or_else(refused)?;
@@ -48,12 +41,12 @@ async fn login(State(site): State<Site>, fields: Fields) -> Result<Response, Fai
             Failure::unavailable("nobody can log in at present")
         }
     })?;
-    let body = LoginBody { success: true, username: known.name.as_str(), account_id: known.account.get() };
+    let body = Login { success: true, username: known.name.as_str(), account_id: known.account.get() };
     Ok(([(header::SET_COOKIE, cookie)], Json::of(&body)).into_response())
 }
 
 /// Whoever asks is logged out afterwards: that is a success, whether they were logged in or not.
-async fn logout(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn logout(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Failure> {
     let cookie = auth::close_sessions(&site, &headers).await.map_err(Failure::of_edit)?;
     Ok(([(header::SET_COOKIE, cookie)], Json::success()).into_response())
 }

@@ -1,20 +1,30 @@
 //! The LibraryH3lp-compatible API.
+//!
+//! Four versions, each below a prefix of its own. The later three shape anew what they read of queues, users and operators,
+//! and what comes back from enabling one; everything else is under each of them as it is in the first, since clients mix the
+//! prefixes. A slash at the end of a path means nothing.
 
 mod assignments;
 mod contract;
 mod error;
 mod fields;
+mod hostile;
 mod login;
+mod matrix;
+mod method;
+mod objects;
 mod operators;
 mod queues;
+mod short;
 mod users;
 
 use axum::{
     Router,
     extract::{FromRequestParts, RawPathParams, Request},
-    http::{StatusCode, request::Parts},
+    http::{Method, StatusCode, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post, put},
 };
 
 use super::{Site, auth::Caller, json::Json, origin};
@@ -33,16 +43,67 @@ pub(super) const VERSIONS: [(&str, &str); 4] = [
 
 const V1: &str = VERSIONS[0].0;
 
-pub(super) fn routes() -> Router<Site> {
-    VERSIONS
-        .into_iter()
-        .fold(Router::new(), |routes, (prefix, _)| routes.merge(login::routes(prefix)))
-        .merge(queues::routes(V1))
-        .merge(operators::routes(V1))
-        .merge(users::routes(V1))
-        .merge(assignments::routes(V1))
+pub(super) fn routes(site: &Site) -> Router<Site> {
+    let mut routes = Router::new();
+    for (prefix, _) in VERSIONS {
+        for (path, methods) in resources(prefix) {
+            // A service, so that what is layered below comes before the choice of the method.
+            let methods = methods.fallback(other_methods).with_state(site.clone());
+            routes = routes.route_service(&format!("{prefix}{path}/"), methods.clone());
+            routes = routes.route_service(&format!("{prefix}{path}"), methods);
+        }
+    }
+    routes
+        .layer(middleware::from_fn(method::meant))
         .layer(middleware::from_fn(check_version))
+        // Looks at the method that came over the wire.
         .layer(middleware::from_fn(origin::only_ours::<Failure>))
+}
+
+/// Every resource of a version, with its methods.
+fn resources(prefix: &str) -> [(&'static str, MethodRouter<Site>); 10] {
+    let [queues, queue, users, user, operators, operator] = if prefix == V1 {
+        [
+            get(queues::list),
+            get(queues::one),
+            get(users::list),
+            get(users::one),
+            get(operators::list),
+            put(operators::enable).patch(operators::enable),
+        ]
+    } else {
+        [
+            get(short::queues),
+            get(short::queue),
+            get(short::users),
+            get(short::user),
+            get(short::operators),
+            put(short::enable).patch(short::enable),
+        ]
+    };
+    let assignment = put(operators::enable).patch(operators::enable);
+    [
+        ("/auth/login", post(login::login)),
+        ("/auth/logout", post(login::logout)),
+        ("/queues", queues.post(queues::create)),
+        ("/queues/{queue}", queue.put(queues::update).patch(queues::update).delete(queues::remove)),
+        ("/queues/{queue}/operators", operators.post(operators::assign)),
+        ("/queues/{queue}/operators/{user}", operator.delete(operators::unassign)),
+        ("/users", users.post(users::create)),
+        ("/users/{user}", user.put(users::update).patch(users::update).delete(users::remove)),
+        ("/users/{user}/assignments", get(assignments::list).post(assignments::assign)),
+        ("/users/{user}/assignments/{queue}", assignment.delete(operators::unassign)),
+    ]
+}
+
+/// The answer to a method that a resource does not have. The router says in `Allow` which it has, and that is all that
+/// OPTIONS asks (RFC 9110 section 9.3.7).
+async fn other_methods(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        Json::success().into_response()
+    } else {
+        Failure::method_not_allowed().into_response()
+    }
 }
 
 /// Refuses a version that there is not. Which version is spoken, the path says.
