@@ -33,7 +33,7 @@ tests() {
 }
 
 find_cargo
-step "packages" install_missing prosody prosody-modules ejabberd python3-venv gcc libc6-dev
+step "packages" install_missing prosody prosody-modules ejabberd python3-venv curl gcc libc6-dev
 step "format" cargo fmt --check
 step "lints" cargo clippy --quiet --all-targets -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps

@@ -1,4 +1,4 @@
-//! The daemon's life as a process, and the commands beside it.
+//! The daemon's life as a process, the commands beside it, and programs that others wrote for its API.
 #![expect(clippy::print_stdout, reason = "a seed is no use unless it is seen")]
 
 #[path = "../support/daemon.rs"]
@@ -18,6 +18,7 @@ mod times;
 
 mod command_line;
 mod kills;
+mod old_clients;
 
 use anyhow::Result;
 
