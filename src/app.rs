@@ -56,6 +56,7 @@ fn policy(settings: &Settings) -> Policy {
         linger: settings.presence.linger,
         link_grace: settings.xmpp.link_grace,
         session_idle: settings.http.session_idle.as_secs(),
+        session_most: Some(settings.http.session_max.as_secs()).filter(|most| *most > 0),
     }
 }
 
@@ -255,7 +256,8 @@ fn holder_of(record: &Record, watcher: &Name) -> Option<String> {
         | Record::Account(_)
         | Record::Operator(_)
         | Record::Subscriber(_)
-        | Record::Session(_) => None,
+        | Record::Session(_)
+        | Record::Token(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -21,7 +21,7 @@ use self::follows::{Follower, Follows};
 use crate::{
     domain::{
         BareJid, By, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
-        Refusal, RosterWrite,
+        Refusal, RosterWrite, UnixTime, Who,
     },
     store::{Committer, StoreError},
 };
@@ -198,6 +198,12 @@ pub struct Engine {
     /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
+}
+
+/// The time of day. Before 1970 it is 1970.
+#[must_use]
+pub fn unix_now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }
 
 fn now() -> Instant {
@@ -398,6 +404,7 @@ impl Engine {
         let (mut waiting, mut follows) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.follows));
         let mut taken = Vec::new();
         let mut later = VecDeque::new();
+        let at = unix_now();
         let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
             while let Some(asked) = waiting.pop_front() {
@@ -405,7 +412,7 @@ impl Engine {
                     later.push_back(asked);
                     continue;
                 }
-                match desk.plan(&asked.edit) {
+                match desk.plan(&asked.by, at, &asked.edit) {
                     Err(refusal) => {
                         debug!(%refusal, by = %asked.by, "edit refused");
                         let _ = asked.answer.send(Err(refusal.into()));
@@ -420,7 +427,7 @@ impl Engine {
                 }
             }
             while let Some(edit) = follows.first().filter(|_| follows.is_due(now()) && change.len() < BATCH_MOST) {
-                match desk.plan(&edit) {
+                match desk.plan(&Who::Daemon.into(), at, &edit) {
                     Err(refusal) => follows.deny_first(&refusal, desk),
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => change.extend(plan.change),

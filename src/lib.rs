@@ -4,8 +4,10 @@
 //!
 //! # Words
 //!
-//! One word for one thing, in the code as in the texts that people read. An **account** logs in to the API and owns queues and
-//! users; an **admin** is a JID that is linked to it, and manages it from a chat client. A **user** is a person with a JID. A **queue** is an entry point with a JID on our component's domain. An
+//! One word for one thing, in the code as in the texts that people read. An **account** owns queues and
+//! users. A **login** is somebody who may use the API for an account, with a password; a **token** is what a program shows instead;
+//! either has a **role**: viewer, supervisor or owner. An **admin** is a JID that is linked to an account, and manages it from a
+//! chat client. A **user** is a person with a JID. A **queue** is an entry point with a JID on our component's domain. An
 //! **operator** is one user assigned to one queue, *enabled* or *suspended*. A **resource** is one connected client of a
 //! user, and its **presence** is what it last said; a **show** is one of the six words of availability. The **link** is our
 //! connection to the XMPP server, the **watcher** the one JID of ours that takes in everybody's presence, a **follower** (or
@@ -109,7 +111,8 @@
 //! 5. One presence change costs as much as its user has queues, whatever the size of those (`benches/desk.rs`).
 //! 6. An account can not learn of another's things: all reads go through [`domain::Books`], all edits name their account. Who
 //!    speaks from a chat client learns of no queue that they may not see: all reads go through [`domain::Asker`], all edits
-//!    ([`domain::Edit::Asked`]) name who asks, and whether they may is decided when the edit is planned.
+//!    ([`domain::Edit::Asked`]) name who asks. Whether somebody may, by their role or otherwise, is decided when the edit is
+//!    planned, by what they are then.
 //! 7. No stanza ends the link: what can not be read is dropped alone, counted, and its sender named at most once a minute.
 //!    (One of more than 16 MiB does, which no server passes on.) A presence that can not be read ends what its resource
 //!    said before. Whatever is sent, and however much of it, costs memory within bounds, and what is said in answer can be

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rosterd::domain::{
     AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Name, Outcome, Policy, QueueFields, QueueId, Reason,
-    Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId, WhoMayFollow,
+    Record, Refusal, Seen, Show, TokenHash, UnixTime, UserFields, UserId, Who, WhoMayFollow,
 };
 
 fn name(text: &str) -> Name {
@@ -37,7 +37,7 @@ impl World {
     }
 
     fn edit(&mut self, edit: &Edit) -> Outcome {
-        let plan = self.desk.plan(edit).unwrap();
+        let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), edit).unwrap();
         self.desk.commit(plan.change);
         plan.outcome
     }
@@ -361,7 +361,11 @@ fn who_may_follow() {
         world.desk = Desk::restore(policy, world.desk.records(), world.now).unwrap();
         let people = ["ann@example.org", "visitor@example.org", "mallory@elsewhere.net"];
         for (person, may) in people.into_iter().zip(may) {
-            let planned = world.desk.plan(&Edit::Follow { queue: name("law"), jid: jid(person) });
+            let planned = world.desk.plan(
+                &Who::Daemon.into(),
+                UnixTime(0),
+                &Edit::Follow { queue: name("law"), jid: jid(person) },
+            );
             assert_eq!(planned.err(), (!may).then_some(Refusal::MayNotFollow), "{person}, {}", who.as_str());
         }
     };
@@ -381,12 +385,22 @@ fn who_may_follow() {
 #[test]
 fn a_session_needs_the_password_that_holds() {
     let mut world = World::new(1_000);
-    let set = world.desk.plan(&Edit::SetPassword { name: name("acme"), password_hash: "new".into() }).unwrap();
-    let (account, token, now) = (world.account, TokenHash([1; 32]), UnixTime(1));
+    let set = world
+        .desk
+        .plan(&Who::Daemon.into(), UnixTime(0), &Edit::SetPassword { login: name("acme"), password_hash: "new".into() })
+        .unwrap();
+    let (token, now) = (TokenHash([1; 32]), UnixTime(1));
     // The old password was checked before the new one was on disk.
-    let open = Edit::OpenSession { account, password_hash: "old".into(), token, now };
+    let open = Edit::OpenSession {
+        login: name("acme"),
+        password_hash: "old".into(),
+        token,
+        instead_of: Vec::new(),
+        from: None,
+        now,
+    };
     world.desk.commit(set.change);
-    assert_eq!(world.desk.plan(&open).unwrap_err(), Refusal::PasswordChanged);
+    assert_eq!(world.desk.plan(&Who::Daemon.into(), UnixTime(0), &open).unwrap_err(), Refusal::PasswordChanged);
 }
 
 #[test]

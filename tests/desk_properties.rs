@@ -15,7 +15,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 use rosterd::domain::{
     ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy,
-    Published, QueueFields, QueueId, Seen, Show, UserFields, UserId,
+    Published, QueueFields, QueueId, Seen, Show, UnixTime, UserFields, UserId, Who,
 };
 
 const USERS: usize = 4;
@@ -211,7 +211,10 @@ impl Model {
 
     #[expect(clippy::needless_pass_by_value, reason = "it reads better where an edit is made")]
     fn edit(&mut self, edit: Edit) -> Outcome {
-        let plan = self.desk.plan(&edit).unwrap_or_else(|refusal| panic!("{edit:?}: {refusal}"));
+        let plan = self
+            .desk
+            .plan(&Who::Daemon.into(), UnixTime(0), &edit)
+            .unwrap_or_else(|refusal| panic!("{edit:?}: {refusal}"));
         self.happened.extend(self.desk.commit(plan.change));
         plan.outcome
     }
@@ -410,7 +413,10 @@ impl Model {
             }
             Step::Unassign(u, q) => {
                 let edit = Edit::Unassign { account, queue: self.queues[q].0, user: self.users[u].0 };
-                prop_assert_eq!(self.desk.plan(&edit).is_ok(), self.assigned.contains_key(&(q, u)));
+                prop_assert_eq!(
+                    self.desk.plan(&Who::Daemon.into(), UnixTime(0), &edit).is_ok(),
+                    self.assigned.contains_key(&(q, u))
+                );
                 if self.assigned.remove(&(q, u)).is_some() {
                     self.edit(edit);
                     self.forget_unassigned();
@@ -419,7 +425,10 @@ impl Model {
             Step::Enable(u, q, enabled) => {
                 let (queue, user, enabled) = (self.queues[q].0, self.users[u].0, Some(enabled));
                 let edit = Edit::Enable { account, queue, user, enabled };
-                prop_assert_eq!(self.desk.plan(&edit).is_ok(), self.assigned.contains_key(&(q, u)));
+                prop_assert_eq!(
+                    self.desk.plan(&Who::Daemon.into(), UnixTime(0), &edit).is_ok(),
+                    self.assigned.contains_key(&(q, u))
+                );
                 if self.assigned.contains_key(&(q, u)) {
                     self.edit(edit);
                     self.assigned.insert((q, u), enabled == Some(true));

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and owns all that it starts")]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -48,12 +48,7 @@ fn records(followers: usize) -> Vec<Record> {
     let jid = BareJid::parse("ann@example.org").unwrap();
     let mut records = vec![
         Record::NextId(5),
-        Record::Account(Account {
-            id: account,
-            name: name("acme"),
-            password_hash: "-".into(),
-            admins: BTreeSet::new(),
-        }),
+        Record::Account(Account::owned(account, name("acme"), "-".into())),
         Record::User(User { id: ann, account, name: name("ann"), jid, email: None }),
         queue(law, "law"),
         queue(tax, "tax"),

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic, and starts its own clock")]
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
@@ -41,12 +41,7 @@ impl World {
         let user = |number: u32| UserId::new(FIRST_USER + number).unwrap();
         let mut records = vec![
             Record::NextId(FIRST_USER + users),
-            Record::Account(Account {
-                id: account,
-                name: name("acme"),
-                password_hash: "-".into(),
-                admins: BTreeSet::new(),
-            }),
+            Record::Account(Account::owned(account, name("acme"), "-".into())),
         ];
         records.extend((0..users).map(|number| {
             let name = name(&format!("user{number}"));

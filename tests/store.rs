@@ -305,8 +305,9 @@ fn change(number: u64, size: usize) -> Vec<Write> {
         let mut token = [0; 32];
         token[..8].copy_from_slice(&number.to_be_bytes());
         token[8..16].copy_from_slice(&(at as u64).to_be_bytes());
+        let (login, from) = (Name::parse("acme", Name::QUEUE_MOST).unwrap(), None);
         let (account, created, used) = (AccountId::new(1).unwrap(), UnixTime(number), UnixTime(at as u64));
-        Record::Session(Session { token: TokenHash(token), account, created, used })
+        Record::Session(Session { token: TokenHash(token), account, login, created, used, from })
     };
     (0..size).map(|at| Write::Put(record(at))).collect()
 }

@@ -1,6 +1,6 @@
 //! A deployment: its users, queues and followers, what they are, and the files that contenders learn of them from.
 
-use std::{collections::BTreeSet, fmt::Write as _, io::Write as _, path::Path};
+use std::{fmt::Write as _, io::Write as _, path::Path};
 
 use rosterd::{
     domain::{
@@ -83,12 +83,7 @@ impl Site {
         let jid = |text: &str| BareJid::parse(text).expect("it is a JID");
         let mut records = vec![
             Record::NextId(number(2 + self.queues + 1 + self.users + 1)),
-            Record::Account(Account {
-                id: account,
-                name: name("acme"),
-                password_hash: "x".into(),
-                admins: BTreeSet::default(),
-            }),
+            Record::Account(Account::owned(account, name("acme"), "x".into())),
         ];
         records.extend((0..=self.users).map(|user| {
             let (id, name) = (user_id(user), name(&format!("user-{user}")));

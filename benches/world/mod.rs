@@ -1,9 +1,6 @@
 //! A deployment of the size that the desk is built for.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use rosterd::domain::{
     Account, AccountId, BareJid, Desk, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show, User, UserId,
@@ -57,12 +54,7 @@ pub(crate) fn fill(desk: &mut Desk, now: Instant) {
     let name = |text: String| Name::parse(&text, 60).expect("it is a name");
     let mut put = |record| drop(desk.commit(vec![Write::Put(record)]));
     put(Record::NextId(FIRST_USER + USERS));
-    put(Record::Account(Account {
-        id: account,
-        name: name("acme".to_owned()),
-        password_hash: "x".into(),
-        admins: BTreeSet::new(),
-    }));
+    put(Record::Account(Account::owned(account, name("acme".to_owned()), "x".into())));
     for place in 0..QUEUES {
         let (id, name) = (queue(place), name(format!("queue-{place}")));
         put(Record::Queue(Queue { id, account, name, email: None, avatar: None, transcripts: false }));

@@ -21,6 +21,8 @@ pub struct Http {
     pub presence_of_users: bool,
     /// How long a login lasts without being used.
     pub session_idle: Duration,
+    /// How long a login lasts however much it is used; nothing: for ever.
+    pub session_max: Duration,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How many connections there may be.
@@ -69,6 +71,11 @@ const SESSION_IDLE: Key = Key {
     value: Given::Default("\"30days\""),
     doc: "How long a login lasts without being used.",
 };
+const SESSION_MAX: Key = Key {
+    path: "http.session_max",
+    value: Given::Default("\"365days\""),
+    doc: "How long a login lasts however much it is used; \"0s\" is for ever.",
+};
 const REQUEST_TIMEOUT: Key = Key {
     path: "http.request_timeout",
     value: Given::Default("\"30s\""),
@@ -101,6 +108,7 @@ pub(super) const KEYS: &[Key] = &[
     PRESENCE_CAP,
     PRESENCE_OF_USERS,
     SESSION_IDLE,
+    SESSION_MAX,
     REQUEST_TIMEOUT,
     MAX_CONNECTIONS,
     MAX_CONNECTIONS_PER_ADDRESS,
@@ -121,6 +129,7 @@ impl Http {
         let presence_cap = keys.take(&PRESENCE_CAP, reader::flag);
         let presence_of_users = keys.take(&PRESENCE_OF_USERS, reader::flag);
         let session_idle = keys.take(&SESSION_IDLE, reader::some_time);
+        let session_max = keys.take(&SESSION_MAX, reader::duration);
         let request_timeout = keys.take(&REQUEST_TIMEOUT, reader::some_time);
         let max_connections = keys.take(&MAX_CONNECTIONS, count);
         let max_connections_per_address = keys.take(&MAX_CONNECTIONS_PER_ADDRESS, count);
@@ -133,6 +142,7 @@ impl Http {
             presence_cap: presence_cap?,
             presence_of_users: presence_of_users?,
             session_idle: session_idle?,
+            session_max: session_max?,
             request_timeout: request_timeout?,
             max_connections: max_connections?,
             max_connections_per_address: max_connections_per_address?,

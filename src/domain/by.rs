@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::{AccountId, BareJid};
+use super::{AccountId, BareJid, Name};
 
 /// Who asks for a change, and from where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct By {
     pub from: Option<IpAddr>,
 }
 
-/// Whoever may ask for a change.
+/// Whoever may ask for a change. What they may do is decided when it is planned ([`super::Desk::plan`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
     /// rosterd itself.
@@ -23,7 +23,19 @@ pub enum Who {
     /// Somebody in a chat client.
     Jid(BareJid),
     /// Somebody who is logged in to the API.
-    Account(AccountId),
+    Login {
+        /// The account.
+        account: AccountId,
+        /// Who.
+        name: Name,
+    },
+    /// A program that uses the API with a token.
+    Token {
+        /// The account.
+        account: AccountId,
+        /// The token's name.
+        name: Name,
+    },
 }
 
 impl From<Who> for By {
@@ -34,12 +46,19 @@ impl From<Who> for By {
 
 impl fmt::Display for By {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.who {
-            Who::Daemon => f.write_str("rosterd"),
-            Who::Local(uid) => write!(f, "the local user {uid}"),
-            Who::Jid(jid) => write!(f, "{jid}"),
-            Who::Account(account) => write!(f, "account {account}"),
-        }?;
+        self.who.fmt(f)?;
         self.from.map_or(Ok(()), |from| write!(f, " at {from}"))
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon => f.write_str("rosterd"),
+            Self::Local(uid) => write!(f, "the local user {uid}"),
+            Self::Jid(jid) => write!(f, "{jid}"),
+            Self::Login { name, .. } => write!(f, "login {name}"),
+            Self::Token { name, account } => write!(f, "token {name} of account {account}"),
+        }
     }
 }

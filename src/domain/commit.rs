@@ -1,8 +1,8 @@
 //! What is on disk becomes what holds: each write of a change, one by one. Restoring a desk goes the same way.
 
 use super::{
-    Account, AccountId, BareJid, Desk, Event, Key, Name, Operator, Queue, QueueId, Record, Subscriber, User, UserId,
-    Write,
+    Account, AccountId, BareJid, Desk, Event, Key, Name, Operator, Queue, QueueId, Record, Session, Subscriber, Token,
+    TokenHash, User, UserId, Write,
     desk::{AccountState, Person, QueueState, Staffs, Standing},
     presence::Presence,
     shown::News,
@@ -29,12 +29,8 @@ impl Desk {
             Record::Queue(queue) => self.put_queue(queue),
             Record::Operator(operator) => self.put_operator(operator, events),
             Record::Subscriber(subscriber) => self.put_subscriber(subscriber),
-            Record::Session(session) => {
-                if let Some(state) = self.accounts.get_mut(&session.account) {
-                    state.sessions.insert(session.token);
-                    self.sessions.insert(session.token, session);
-                }
-            }
+            Record::Session(session) => self.put_session(session),
+            Record::Token(token) => self.put_token(token),
         }
     }
 
@@ -46,18 +42,14 @@ impl Desk {
             Key::Queue(id) => self.delete_queue(*id),
             Key::Operator(queue, user) => self.delete_operator(*queue, *user, events),
             Key::Subscriber(queue, jid) => self.delete_subscriber(*queue, jid),
-            Key::Session(token) => {
-                if let Some(session) = self.sessions.remove(token)
-                    && let Some(state) = self.accounts.get_mut(&session.account)
-                {
-                    state.sessions.remove(token);
-                }
-            }
+            Key::Session(token) => self.delete_session(token),
+            Key::Token(account, name) => self.delete_token(*account, name),
         }
     }
 
     fn put_account(&mut self, account: Account) {
         self.unlink_all(account.id);
+        self.logins.extend(account.logins.keys().map(|name| (name.clone(), account.id)));
         for jid in &account.admins {
             self.admins.entry(jid.clone()).or_default().insert(account.id);
         }
@@ -65,8 +57,8 @@ impl Desk {
             state.account = account;
             return;
         }
-        let (users, queues, sessions) = Default::default();
-        self.accounts.insert(account.id, AccountState { account, users, queues, sessions });
+        let (users, queues, sessions, tokens) = Default::default();
+        self.accounts.insert(account.id, AccountState { account, users, queues, sessions, tokens });
     }
 
     fn delete_account(&mut self, id: AccountId) {
@@ -76,12 +68,53 @@ impl Desk {
 
     fn unlink_all(&mut self, id: AccountId) {
         let Some(state) = self.accounts.get(&id) else { return };
+        for name in state.account.logins.keys() {
+            self.logins.remove(name);
+        }
         for jid in &state.account.admins {
             if let Some(accounts) = self.admins.get_mut(jid) {
                 accounts.remove(&id);
                 if accounts.is_empty() {
                     self.admins.remove(jid);
                 }
+            }
+        }
+    }
+
+    fn put_session(&mut self, session: Session) {
+        if let Some(state) = self.accounts.get_mut(&session.account) {
+            state.sessions.entry(session.login.clone()).or_default().insert(session.token);
+            self.sessions.insert(session.token, session);
+        }
+    }
+
+    fn delete_session(&mut self, token: &TokenHash) {
+        if let Some(session) = self.sessions.remove(token)
+            && let Some(state) = self.accounts.get_mut(&session.account)
+            && let Some(of_login) = state.sessions.get_mut(&session.login)
+        {
+            of_login.remove(token);
+            if of_login.is_empty() {
+                state.sessions.remove(&session.login);
+            }
+        }
+    }
+
+    fn put_token(&mut self, token: Token) {
+        self.delete_token(token.account, &token.name);
+        if let Some(state) = self.accounts.get_mut(&token.account) {
+            state.tokens.insert(token.name.clone());
+            let key = (token.account, token.name.clone());
+            self.token_hashes.insert(token.hash, key.clone());
+            self.tokens.insert(key, token);
+        }
+    }
+
+    fn delete_token(&mut self, account: AccountId, name: &Name) {
+        if let Some(token) = self.tokens.remove(&(account, name.clone())) {
+            self.token_hashes.remove(&token.hash);
+            if let Some(state) = self.accounts.get_mut(&account) {
+                state.tokens.remove(name);
             }
         }
     }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Account, AccountId, BareJid, Cause, Event, Input, LinkPhase, Merge, Name, Onboarding, Precedence, Published, Queue,
-    QueueId, Seen, Session, Show, Tally, TokenHash, User, UserId,
+    QueueId, Seen, Session, Show, Tally, Token, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
     lease::{Leases, Tick},
@@ -57,6 +57,8 @@ pub struct Policy {
     pub link_grace: Duration,
     /// After how many seconds without use a session ends.
     pub session_idle: u64,
+    /// After how many seconds a session ends however much it is used; `None`: never.
+    pub session_most: Option<u64>,
 }
 
 impl Policy {
@@ -82,6 +84,7 @@ impl Policy {
             linger: Duration::ZERO,
             link_grace: Duration::from_secs(20),
             session_idle: 30 * 24 * 3_600,
+            session_most: Some(365 * 24 * 3_600),
         }
     }
 }
@@ -119,7 +122,11 @@ pub struct Desk {
     pub(super) policy: Policy,
     pub(super) next_id: u32,
     pub(super) accounts: BTreeMap<AccountId, AccountState>,
+    /// Whose each login is.
+    pub(super) logins: HashMap<Name, AccountId>,
     pub(super) sessions: HashMap<TokenHash, Session>,
+    pub(super) tokens: HashMap<(AccountId, Name), Token>,
+    pub(super) token_hashes: HashMap<TokenHash, (AccountId, Name)>,
     pub(super) people: BTreeMap<UserId, Box<Person>>,
     pub(super) queues: BTreeMap<QueueId, QueueState>,
     /// Why operators are suspended, where somebody said so: few, so they have no place among the assignments.
@@ -146,7 +153,9 @@ pub(super) struct AccountState {
     pub(super) account: Account,
     pub(super) users: BTreeSet<UserId>,
     pub(super) queues: BTreeSet<QueueId>,
-    pub(super) sessions: BTreeSet<TokenHash>,
+    /// Of each login.
+    pub(super) sessions: BTreeMap<Name, BTreeSet<TokenHash>>,
+    pub(super) tokens: BTreeSet<Name>,
 }
 
 /// A user, their assignments and their presence. There may be a million: every byte counts.
@@ -289,7 +298,10 @@ impl Desk {
             policy,
             next_id: 1,
             accounts: BTreeMap::new(),
+            logins: HashMap::new(),
             sessions: HashMap::new(),
+            tokens: HashMap::new(),
+            token_hashes: HashMap::new(),
             people: BTreeMap::new(),
             queues: BTreeMap::new(),
             causes: HashMap::new(),

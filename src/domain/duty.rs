@@ -1,8 +1,8 @@
 //! Plans of who staffs what, who is suspended, and who may say so.
 
 use super::{
-    Account, AccountId, BareJid, Cause, Change, Claim, Claims, Desk, Key, Name, Operator, Outcome, Plan, QueueId,
-    Record, Refusal, UserId, Wish, Write,
+    AccountId, BareJid, Cause, Change, Claim, Claims, Desk, Key, Name, Operator, Outcome, Plan, QueueId, Record,
+    Refusal, UserId, Wish, Write, login::account_plan,
 };
 
 /// The most JIDs that are linked to an account.
@@ -100,7 +100,7 @@ impl Desk {
             return Err(Refusal::TooManyAdmins { most: ADMINS_MOST });
         }
         account.admins.insert(jid);
-        Ok(Self::account_plan(account))
+        Ok(account_plan(account))
     }
 
     pub(super) fn plan_unlink(&self, name: &Name, jid: BareJid) -> Result<Plan, Refusal> {
@@ -108,13 +108,7 @@ impl Desk {
         if !account.admins.remove(&jid) {
             return Err(Refusal::NotLinked(jid));
         }
-        Ok(Self::account_plan(account))
-    }
-
-    fn account_plan(account: Account) -> Plan {
-        let id = account.id;
-        let claims = Claims::of([], [Claim::Account(id)]);
-        Plan { change: vec![Write::Put(Record::Account(account))], claims, outcome: Outcome::Account(id) }
+        Ok(account_plan(account))
     }
 }
 
@@ -123,7 +117,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::domain::{Edit, Policy, Queue, User};
+    use crate::domain::{Account, Edit, Policy, Queue, UnixTime, User, Who};
 
     /// Account acme (1) with ann (2), bob (3), law (4) and tax (5), which ann staffs; account east (6) with eve (7) and far (8).
     fn desk() -> Desk {
@@ -135,7 +129,7 @@ mod tests {
         put(Record::NextId(9));
         for (id, text) in [(1, "acme"), (6, "east")] {
             let id = AccountId::new(id).unwrap();
-            put(Record::Account(Account { id, name: name(text), password_hash: "x".into(), admins: [].into() }));
+            put(Record::Account(Account::owned(id, name(text), "x".into())));
         }
         for (id, of, text) in [(2, 1, "ann"), (3, 1, "bob"), (7, 6, "eve")] {
             let (id, account) = (UserId::new(id).unwrap(), AccountId::new(of).unwrap());
@@ -169,7 +163,7 @@ mod tests {
     }
 
     fn edit(desk: &mut Desk, edit: &Edit) -> Result<(), Refusal> {
-        let plan = desk.plan(edit)?;
+        let plan = desk.plan(&Who::Daemon.into(), UnixTime(0), edit)?;
         desk.commit(plan.change);
         Ok(())
     }
@@ -269,7 +263,7 @@ mod tests {
         assert_eq!(edit(&mut desk, &nobody), Err(Refusal::NoAccount));
         // Another password leaves the admins alone.
         let edit_password =
-            Edit::SetPassword { name: Name::parse("acme", 60).unwrap(), password_hash: "another".into() };
+            Edit::SetPassword { login: Name::parse("acme", 60).unwrap(), password_hash: "another".into() };
         edit(&mut desk, &edit_password).unwrap();
         assert!(desk.is_admin(&jid("a0"), AccountId::new(1).unwrap()));
     }
@@ -280,8 +274,12 @@ mod tests {
         let name = Name::parse("acme", 60).unwrap();
         edit(&mut desk, &Edit::LinkAdmin { name: name.clone(), jid: jid("sue") }).unwrap();
         let asked = Edit::Asked { by: jid("sue"), user: user(2), queues: vec![queue(4)], wish: Wish::Suspend(None) };
-        let mut claims = desk.plan(&Edit::UnlinkAdmin { name, jid: jid("sue") }).unwrap().claims;
-        assert!(claims.join(desk.plan(&asked).unwrap().claims).is_err(), "not in one go with the end of the link");
+        let mut claims =
+            desk.plan(&Who::Daemon.into(), UnixTime(0), &Edit::UnlinkAdmin { name, jid: jid("sue") }).unwrap().claims;
+        assert!(
+            claims.join(desk.plan(&Who::Daemon.into(), UnixTime(0), &asked).unwrap().claims).is_err(),
+            "not in one go with the end of the link"
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What people ask to be changed, and what they are told.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
-use super::{AccountId, BareJid, Cause, Name, QueueId, Record, TokenHash, UnixTime, UserId};
+use super::{AccountId, BareJid, Cause, Name, QueueId, Record, Role, TokenHash, UnixTime, UserId};
 
 /// The fields of a queue that can be set; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,26 +31,89 @@ pub struct UserFields {
 /// A change that somebody asks for. An account reaches only what is its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
-    /// Make an account.
+    /// Make an account, with a login of the same name who owns it.
     AddAccount {
-        /// What is typed at login.
+        /// Its name.
         name: Name,
         /// A PHC string.
         password_hash: Box<str>,
     },
-    /// Remove an account and its sessions.
+    /// Remove an account with its logins, sessions and tokens.
     RemoveAccount {
         /// Its name.
         name: Name,
         /// Remove its users and queues too; else an account that has any is refused.
         with_all: bool,
     },
-    /// Give an account another password; its sessions end.
-    SetPassword {
-        /// Its name.
-        name: Name,
+    /// Let somebody log in to an account.
+    AddLogin {
+        /// The name of the account.
+        account: Name,
+        /// What is typed at login.
+        login: Name,
+        /// What they may do.
+        role: Role,
         /// A PHC string.
         password_hash: Box<str>,
+    },
+    /// Give a login another role. Their sessions go on, and may from then on what the role may.
+    SetRole {
+        /// Whose.
+        login: Name,
+        /// What they may do from now on.
+        role: Role,
+    },
+    /// Let somebody log in no longer; their sessions end.
+    RemoveLogin {
+        /// Who.
+        login: Name,
+    },
+    /// Give a login another password; their sessions end.
+    SetPassword {
+        /// Whose.
+        login: Name,
+        /// A PHC string.
+        password_hash: Box<str>,
+    },
+    /// Keep the same password in another form; nothing ends.
+    Rehash {
+        /// Whose.
+        login: Name,
+        /// The form that was checked: it has to be the one that holds.
+        before: Box<str>,
+        /// A PHC string.
+        after: Box<str>,
+    },
+    /// Make a token for a program.
+    AddToken {
+        /// The name of the account.
+        account: Name,
+        /// Its name.
+        name: Name,
+        /// What it may do.
+        role: Role,
+        /// What it hashes to.
+        hash: TokenHash,
+        /// Now.
+        now: UnixTime,
+        /// From when it is good for nothing.
+        expires: Option<UnixTime>,
+    },
+    /// A token was used.
+    TouchToken {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        name: Name,
+        /// Now.
+        now: UnixTime,
+    },
+    /// Take a token back.
+    RevokeToken {
+        /// The name of the account.
+        account: Name,
+        /// Its name.
+        name: Name,
     },
     /// Let a JID manage an account from a chat client; one that may already goes on.
     LinkAdmin {
@@ -66,14 +129,18 @@ pub enum Edit {
         /// Who.
         jid: BareJid,
     },
-    /// Log in. Sessions of the account that expired are removed, and the oldest above the bound.
+    /// Log in. Sessions of the login that expired are removed, and the oldest above the bound.
     OpenSession {
-        /// Whose session.
-        account: AccountId,
+        /// Who.
+        login: Name,
         /// The hash that the password was checked against: it has to be the one that holds.
         password_hash: Box<str>,
         /// What its token hashes to.
         token: TokenHash,
+        /// Sessions that who logs in has shown: those of the same login end.
+        instead_of: Vec<TokenHash>,
+        /// Where they are.
+        from: Option<IpAddr>,
         /// Now.
         now: UnixTime,
     },
@@ -88,6 +155,11 @@ pub enum Edit {
     CloseSession {
         /// Which.
         token: TokenHash,
+    },
+    /// Log a login out everywhere.
+    CloseSessions {
+        /// Whose.
+        login: Name,
     },
     /// Make a queue.
     CreateQueue {
@@ -232,7 +304,36 @@ pub enum Outcome {
 pub enum Refusal {
     /// No such account.
     NoAccount,
-    /// The account has another password by now.
+    /// Who asks is not logged in any more: the login is gone, or the token.
+    Ended,
+    /// What they are does not let them.
+    NeedsRole {
+        /// What would.
+        needed: Role,
+        /// What they are.
+        role: Role,
+    },
+    /// No such login.
+    NoLogin,
+    /// A login has this name.
+    LoginTaken(Name),
+    /// The account would have nobody any more who may do everything.
+    LastOwner,
+    /// The account has as many logins as it may.
+    TooManyLogins {
+        /// The most.
+        most: usize,
+    },
+    /// The account has no token of this name.
+    NoToken,
+    /// A token of the account has this name.
+    TokenTaken(Name),
+    /// The account has as many tokens as it may.
+    TooManyTokens {
+        /// The most.
+        most: usize,
+    },
+    /// The login has another password by now.
     PasswordChanged,
     /// No such queue, or another account's.
     NoQueue,
@@ -280,6 +381,19 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAccount => f.write_str("there is no such account"),
+            Self::Ended => f.write_str("the login or the token has ended meanwhile: log in again"),
+            Self::NeedsRole { needed, role } => {
+                write!(f, "this needs the role {needed}, and the role of this login is {role}")
+            }
+            Self::NoLogin => f.write_str("there is no such login"),
+            Self::LoginTaken(name) => write!(f, "there is a login named {name} already"),
+            Self::LastOwner => f.write_str(
+                "this is the last owner of the account: make somebody else an owner first, or remove the account",
+            ),
+            Self::TooManyLogins { most } => write!(f, "an account can have at most {most} logins"),
+            Self::NoToken => f.write_str("there is no such token"),
+            Self::TokenTaken(name) => write!(f, "the account has a token named {name} already"),
+            Self::TooManyTokens { most } => write!(f, "an account can have at most {most} tokens"),
             Self::PasswordChanged => f.write_str("the password has been changed meanwhile"),
             Self::NoQueue => f.write_str("there is no such queue"),
             Self::MayNotFollow => f.write_str("they may not follow this queue"),

@@ -282,7 +282,8 @@ impl Desk {
 mod tests {
     use super::*;
     use crate::domain::{
-        AccountId, BareJid, Edit, Input, Name, Outcome, QueueFields, QueueId, Reason, Seen, Show, UserFields,
+        AccountId, BareJid, Edit, Input, Name, Outcome, QueueFields, QueueId, Reason, Seen, Show, UnixTime, UserFields,
+        Who,
     };
 
     const PING_AFTER: Duration = Duration::from_secs(100);
@@ -316,7 +317,7 @@ mod tests {
             let now = Instant::now();
             let mut desk = Desk::new(policy, now);
             let mut edit = |edit| {
-                let plan = desk.plan(&edit).unwrap();
+                let plan = desk.plan(&Who::Daemon.into(), UnixTime(0), &edit).unwrap();
                 desk.commit(plan.change);
                 plan.outcome
             };

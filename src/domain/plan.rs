@@ -3,12 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{
-    Account, AccountId, BareJid, Desk, Edit, Key, Name, Outcome, Queue, QueueFields, QueueId, Record, Refusal, Session,
-    TokenHash, UnixTime, User, UserFields, UserId, Write,
+    Account, AccountId, BareJid, By, Desk, Edit, Key, Login, Name, Outcome, Queue, QueueFields, QueueId, Record,
+    Refusal, TokenHash, UnixTime, User, UserFields, UserId, Write,
 };
-
-/// The most sessions that an account keeps open at a time.
-pub const SESSIONS_MOST: usize = 1_000;
 
 /// An edit that can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,8 +44,12 @@ pub enum Claim {
     Subscriber(QueueId, BareJid),
     /// The last places for followers.
     LastPlaces,
+    /// The name of a login.
+    LoginName(Name),
     /// A session.
     Session(TokenHash),
+    /// A token of an account.
+    Token(AccountId, Name),
 }
 
 /// What plans rest on (shared) and what they change (exclusive). Plans whose claims do not clash can be written in one go,
@@ -63,6 +64,11 @@ impl Claims {
         claims.0.extend(shared.into_iter().map(|claim| (claim, false)));
         claims.0.extend(exclusive.into_iter().map(|claim| (claim, true)));
         claims
+    }
+
+    /// Adds one that the plan rests on.
+    pub(super) fn rest_on(&mut self, shared: Claim) {
+        self.0.entry(shared).or_insert(false);
     }
 
     /// Adds one that the plan changes.
@@ -85,20 +91,40 @@ impl Claims {
 }
 
 impl Desk {
-    /// Decides whether `edit` can be done, and what is to be written for it. What is planned must be committed, or given up,
-    /// before anything that clashes with its claims is planned.
+    /// Decides whether `by` may have `edit` done, by what they are now, and whether it can be done; and what is to be written
+    /// for it. What is planned must be committed, or given up, before anything that clashes with its claims is planned.
     ///
     /// # Errors
     /// Why it can not be done.
-    pub fn plan(&mut self, edit: &Edit) -> Result<Plan, Refusal> {
+    pub fn plan(&mut self, by: &By, at: UnixTime, edit: &Edit) -> Result<Plan, Refusal> {
+        let standing = self.check_may(&by.who, at, edit)?;
+        let mut plan = self.plan_edit(edit)?;
+        if let Some(standing) = standing {
+            plan.claims.rest_on(standing);
+        }
+        Ok(plan)
+    }
+
+    fn plan_edit(&mut self, edit: &Edit) -> Result<Plan, Refusal> {
         match edit.clone() {
             Edit::AddAccount { name, password_hash } => self.plan_account(name, password_hash),
             Edit::RemoveAccount { name, with_all } => self.plan_account_removal(&name, with_all),
-            Edit::SetPassword { name, password_hash } => self.plan_password(&name, password_hash),
+            Edit::AddLogin { account, login, role, password_hash } => {
+                self.plan_login(&account, login, Login { role, password_hash })
+            }
+            Edit::SetRole { login, role } => self.plan_role(&login, role),
+            Edit::RemoveLogin { login } => self.plan_login_removal(&login),
+            Edit::SetPassword { login, password_hash } => self.plan_password(&login, password_hash),
+            Edit::Rehash { login, before, after } => self.plan_rehash(&login, &before, after),
+            Edit::AddToken { account, name, role, hash, now, expires } => {
+                self.plan_token(&account, (name, role, hash), now, expires)
+            }
+            Edit::TouchToken { account, name, now } => Ok(self.plan_token_touch(account, name, now)),
+            Edit::RevokeToken { account, name } => self.plan_token_removal(&account, name),
             Edit::LinkAdmin { name, jid } => self.plan_link(&name, jid),
             Edit::UnlinkAdmin { name, jid } => self.plan_unlink(&name, jid),
-            Edit::OpenSession { account, password_hash, token, now } => {
-                self.plan_session(account, &password_hash, token, now)
+            Edit::OpenSession { login, password_hash, token, instead_of, from, now } => {
+                self.plan_session(&login, &password_hash, token, &instead_of, (from, now))
             }
             Edit::TouchSession { token, now } => Ok(self.plan_touch(token, now)),
             Edit::CloseSession { token } => Ok(Plan {
@@ -106,6 +132,7 @@ impl Desk {
                 claims: Claims::of([], [Claim::Session(token)]),
                 outcome: Outcome::Done,
             }),
+            Edit::CloseSessions { login } => self.plan_logout(&login),
             Edit::CreateQueue { account, name, fields } => self.plan_queue(account, name, fields),
             Edit::UpdateQueue { account, queue, fields } => self.plan_queue_update(account, queue, fields),
             Edit::DeleteQueue { account, queue } => self.plan_queue_removal(account, queue),
@@ -132,10 +159,11 @@ impl Desk {
         if self.account_named(&name).is_some() {
             return Err(Refusal::AccountTaken(name));
         }
+        self.free_login(&name)?;
         let (id, next) = self.give_id()?;
         let id = AccountId::new(id).ok_or(Refusal::NoMoreIds)?;
-        let claims = Claims::of([], [Claim::AccountName(name.clone())]);
-        let account = Account { id, name, password_hash, admins: BTreeSet::new() };
+        let claims = Claims::of([], [Claim::AccountName(name.clone()), Claim::LoginName(name.clone())]);
+        let account = Account::owned(id, name, password_hash);
         Ok(Plan { change: vec![next, Write::Put(Record::Account(account))], claims, outcome: Outcome::Account(id) })
     }
 
@@ -149,48 +177,11 @@ impl Desk {
         let mut change = Change::new();
         state.queues.iter().for_each(|queue| self.remove_queue(*queue, &mut change));
         change.extend(state.users.iter().map(|user| Write::Delete(Key::User(*user))));
-        change.extend(state.sessions.iter().map(|token| Write::Delete(Key::Session(*token))));
+        change.extend(state.sessions.values().flatten().map(|token| Write::Delete(Key::Session(*token))));
+        change.extend(self.tokens(id).map(|token| Write::Delete(Key::Token(id, token.name.clone()))));
         change.push(Write::Delete(Key::Account(id)));
         let claims = Claims::of([], [Claim::Everything]);
         Ok(Plan { change, claims, outcome: Outcome::Account(id) })
-    }
-
-    fn plan_password(&self, name: &Name, password_hash: Box<str>) -> Result<Plan, Refusal> {
-        let account = self.account_named(name).ok_or(Refusal::NoAccount)?;
-        let sessions = &self.accounts[&account.id].sessions;
-        let mut change: Change = sessions.iter().map(|token| Write::Delete(Key::Session(*token))).collect();
-        change.push(Write::Put(Record::Account(Account { password_hash, ..account.clone() })));
-        let claims = Claims::of([], [Claim::Account(account.id)]);
-        Ok(Plan { change, claims, outcome: Outcome::Account(account.id) })
-    }
-
-    fn plan_session(
-        &self,
-        account: AccountId,
-        password_hash: &str,
-        token: TokenHash,
-        now: UnixTime,
-    ) -> Result<Plan, Refusal> {
-        let state = self.accounts.get(&account).ok_or(Refusal::NoAccount)?;
-        if *state.account.password_hash != *password_hash {
-            return Err(Refusal::PasswordChanged);
-        }
-        let mut open: Vec<_> = state.sessions.iter().map(|token| &self.sessions[token]).collect();
-        open.sort_by_key(|session| std::cmp::Reverse(session.used));
-        let expired = open.partition_point(|session| now.since(session.used) < self.policy.session_idle);
-        let kept = expired.min(SESSIONS_MOST - 1);
-        let mut change: Change = open[kept..].iter().map(|it| Write::Delete(Key::Session(it.token))).collect();
-        change.push(Write::Put(Record::Session(Session { token, account, created: now, used: now })));
-        let claims = Claims::of([Claim::Account(account)], [Claim::Session(token)]);
-        Ok(Plan { change, claims, outcome: Outcome::Account(account) })
-    }
-
-    fn plan_touch(&self, token: TokenHash, now: UnixTime) -> Plan {
-        let session = self.sessions.get(&token);
-        let touched = session.map(|session| Write::Put(Record::Session(Session { used: now, ..session.clone() })));
-        let account = session.map_or(Claim::Session(token), |session| Claim::Account(session.account));
-        let claims = Claims::of([account], [Claim::Session(token)]);
-        Plan { change: touched.into_iter().collect(), claims, outcome: Outcome::Done }
     }
 
     fn free_name(&self, name: &Name) -> Result<(), Refusal> {

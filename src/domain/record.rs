@@ -1,6 +1,8 @@
 //! Intent as it is kept: the closed list of what a store holds.
 
-use super::{Account, AccountId, BareJid, Operator, Queue, QueueId, Session, Subscriber, TokenHash, User, UserId};
+use super::{
+    Account, AccountId, BareJid, Name, Operator, Queue, QueueId, Session, Subscriber, Token, TokenHash, User, UserId,
+};
 
 /// One thing that people decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +19,10 @@ pub enum Record {
     Operator(Operator),
     /// A follower of a queue.
     Subscriber(Subscriber),
-    /// An open login.
+    /// Somebody who is logged in.
     Session(Session),
+    /// A token of an account.
+    Token(Token),
 }
 
 /// What a record is found by. Their order is the order in which records can be read back: nothing names a later kind.
@@ -36,8 +40,10 @@ pub enum Key {
     Operator(QueueId, UserId),
     /// Of a follower of a queue.
     Subscriber(QueueId, BareJid),
-    /// Of an open login.
+    /// Of somebody who is logged in.
     Session(TokenHash),
+    /// Of a token of an account.
+    Token(AccountId, Name),
 }
 
 /// One step of a change. The steps of one change are kept all or none.
@@ -61,6 +67,7 @@ impl Record {
             Self::Operator(operator) => Key::Operator(operator.queue, operator.user),
             Self::Subscriber(subscriber) => Key::Subscriber(subscriber.queue, subscriber.jid.clone()),
             Self::Session(session) => Key::Session(session.token),
+            Self::Token(token) => Key::Token(token.account, token.name.clone()),
         }
     }
 }

@@ -53,10 +53,15 @@ impl Desk {
         let queue = |id| self.queues.contains_key(&id).then_some(()).ok_or(format!("there is no queue {id}"));
         match record {
             Record::NextId(_) => Ok(()),
-            Record::Account(it) => match self.account_named(&it.name) {
-                Some(other) => Err(format!("account {} has the name {} too", other.id, it.name)),
-                None => self.fits_id(it.id.get()),
-            },
+            Record::Account(it) => {
+                if let Some(other) = self.account_named(&it.name) {
+                    return Err(format!("account {} has the name {} too", other.id, it.name));
+                }
+                if let Some(name) = it.logins.keys().find(|name| self.logins.contains_key(*name)) {
+                    return Err(format!("the login {name} is there twice"));
+                }
+                self.fits_id(it.id.get())
+            }
             Record::User(it) => {
                 account(it.account)?;
                 self.fits_id(it.id.get())?;
@@ -81,7 +86,15 @@ impl Desk {
                 (person.account == owner).then_some(()).ok_or("the user and the queue have different owners".to_owned())
             }
             Record::Subscriber(it) => queue(it.queue),
-            Record::Session(it) => account(it.account),
+            Record::Session(it) => match self.login(&it.login) {
+                Some((account, _)) if account.id == it.account => Ok(()),
+                _ => Err(format!("account {} has no login {}", it.account, it.login)),
+            },
+            Record::Token(it) => {
+                account(it.account)?;
+                let is_twice = self.token_hashes.contains_key(&it.hash);
+                if is_twice { Err("another token has the same hash".to_owned()) } else { Ok(()) }
+            }
         }
     }
 

@@ -174,10 +174,10 @@ impl Desk {
         self.accounts.get(&id).map(|state| &state.account)
     }
 
-    /// The open session with this token, unless it has been idle for too long.
+    /// The open session with this token, unless it has expired.
     #[must_use]
     pub fn session(&self, token: &TokenHash, now: UnixTime) -> Option<&Session> {
-        self.sessions.get(token).filter(|session| now.since(session.used) < self.policy.session_idle)
+        self.sessions.get(token).filter(|session| self.is_open(session, now))
     }
 
     /// Every queue of every account, by number.
@@ -318,6 +318,8 @@ impl Desk {
         });
         let mut sessions: Vec<_> = self.sessions.values().cloned().collect();
         sessions.sort_by_key(|session| session.token);
+        let mut tokens: Vec<_> = self.tokens.values().cloned().map(Record::Token).collect();
+        tokens.sort_by_cached_key(Record::key);
         std::iter::once(Record::NextId(self.next_id))
             .chain(accounts)
             .chain(users)
@@ -325,6 +327,7 @@ impl Desk {
             .chain(operators)
             .chain(subscribers)
             .chain(sessions.into_iter().map(Record::Session))
+            .chain(tokens)
             .collect()
     }
 }

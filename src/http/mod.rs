@@ -4,6 +4,7 @@ pub mod admin;
 
 mod activity;
 mod auth;
+mod client;
 mod guard;
 mod headers;
 mod health;

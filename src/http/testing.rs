@@ -24,17 +24,13 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{
-    Limits, Settings,
-    auth::{hashed, now},
-    router,
-};
+use super::{Limits, Settings, auth::hashed, router};
 use crate::{
     domain::{
-        BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Seen, Show, UnixTime,
+        BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Role, Seen, Show, UnixTime,
         UserFields, Who, Write,
     },
-    engine::{Engine, Fact, Handle},
+    engine::{Engine, Fact, Handle, unix_now},
     store::{Committer, MemoryStore, Store, StoreError},
 };
 
@@ -44,7 +40,9 @@ pub(super) const PASSWORD: &str = "pass:word";
 pub(super) const IDLE: u64 = 30 * 24 * 3_600;
 
 /// Account 1 `boss` with queues 3 `law`, 4 `tax` and users 5 `ann` (enabled on law), 6 `bob` (suspended on law); account 2
-/// `rival` with queue 7 `ops` and user 8 `eve` (enabled on ops). A session of each account has the account's name as its token.
+/// `rival` with queue 7 `ops` and user 8 `eve` (enabled on ops). `boss` and `rival` are owners, `sue` is a supervisor and `vic` a
+/// viewer of account 1. A session of each login has the login's name as its token; so have tokens of account 1 of each role,
+/// `owner-token`, `supervisor-token` and `viewer-token`.
 pub(super) struct Rig {
     pub(super) desk: Handle,
     router: Router,
@@ -171,6 +169,16 @@ impl Rig {
             accounts.push(id);
             self.open_session(account, account, 0).await;
         }
+        for (login, role) in [("sue", Role::Supervisor), ("vic", Role::Viewer)] {
+            let edit = Edit::AddLogin { account: name("boss"), login: name(login), role, password_hash: cheap_hash() };
+            self.edit(edit).await;
+            self.open_session(login, login, 0).await;
+        }
+        for role in Role::ALL {
+            let (account, text) = (name("boss"), format!("{role}-token"));
+            let (hash, now) = (hashed(&text), unix_now());
+            self.edit(Edit::AddToken { account, name: name(&text), role, hash, now, expires: None }).await;
+        }
         let (boss, rival) = (accounts[0], accounts[1]);
         let mut queues = Vec::new();
         let mut users = Vec::new();
@@ -206,12 +214,12 @@ impl Rig {
     }
 
     /// Opens a session that was used `ago` seconds ago.
-    pub(super) async fn open_session(&self, account: &str, token: &str, ago: u64) {
-        let id = self.desk.read(|desk| desk.account_named(&name(account)).map(|account| account.id)).unwrap();
-        let now = UnixTime(now().0 - ago);
-        let password_hash =
-            self.desk.read(|desk| desk.account(id).map(|account| account.password_hash.clone())).unwrap();
-        self.edit(Edit::OpenSession { account: id, password_hash, token: hashed(token), now }).await;
+    pub(super) async fn open_session(&self, login: &str, token: &str, ago: u64) {
+        let login = name(login);
+        let password_hash = self.desk.read(|desk| desk.login(&login).map(|(_, it)| it.password_hash.clone())).unwrap();
+        let now = UnixTime(unix_now().0 - ago);
+        let (token, instead_of, from) = (hashed(token), Vec::new(), None);
+        self.edit(Edit::OpenSession { login, password_hash, token, instead_of, from, now }).await;
     }
 
     /// Sends `METHOD /path` with a body and headers.
@@ -228,9 +236,14 @@ impl Rig {
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
-    /// Sends with the session of an account.
-    pub(super) async fn ask(&self, account: &str, request: &str, body: &str) -> Reply {
-        self.send(request, body, &[("cookie", &format!("libraryh3lp-session={account}"))]).await
+    /// Sends with a token.
+    pub(super) async fn ask_with_token(&self, token: &str, request: &str, body: &str) -> Reply {
+        self.send(request, body, &[("authorization", &format!("Bearer {token}"))]).await
+    }
+
+    /// Sends with the session of a login.
+    pub(super) async fn ask(&self, login: &str, request: &str, body: &str) -> Reply {
+        self.send(request, body, &[("cookie", &format!("libraryh3lp-session={login}"))]).await
     }
 
     /// Brings the link up; the server answers no ping yet, so that the sweep does not end.

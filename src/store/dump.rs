@@ -14,12 +14,12 @@ use sha2::{Digest, Sha256};
 
 use super::{
     folder,
-    record::{self, Shape, WriteShape},
+    record::{self, Owners, Shape, WriteShape},
 };
 use crate::domain::{BareJid, Cause, Name, Record, Write};
 
-/// The version of the format that is written. The records are those of [`record::VERSION`]; version 1 is read too.
-pub const VERSION: u32 = 2;
+/// The version of the format that is written. The records are those of [`record::VERSION`]; versions before it are read too.
+pub const VERSION: u32 = 3;
 /// The first version that is read.
 const OLDEST: u32 = 1;
 
@@ -110,7 +110,7 @@ pub fn write_records(records: &[Record], out: impl io::Write, progress: impl FnM
 /// # Errors
 /// The first line that is wrong, and how.
 pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Vec<Record>, DumpError> {
-    read_lines(input, progress)
+    read_lines(input, Owners::new(), progress)
 }
 
 /// Writes an export to a file that only its owner can read. When this returns, it is there even after a loss of power; else what was
@@ -127,9 +127,9 @@ pub(super) fn write_change(path: &Path, change: &[Write]) -> io::Result<()> {
     write_lines_to(path, change, |_| ())
 }
 
-/// Reads what [`write_change`] wrote.
-pub(super) fn read_change(input: impl BufRead) -> Result<Vec<Write>, DumpError> {
-    read_lines(input, |_| ())
+/// Reads what [`write_change`] wrote, where there were these accounts.
+pub(super) fn read_change(input: impl BufRead, owners: Owners) -> Result<Vec<Write>, DumpError> {
+    read_lines(input, owners, |_| ())
 }
 
 /// What can stand on a line.
@@ -137,7 +137,7 @@ trait Line: Sized {
     /// What a file of these is called.
     const FILE: &'static str;
     fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()>;
-    fn read(line: &[u8]) -> Result<Self, String>;
+    fn read(line: &[u8], owners: &mut Owners) -> Result<Self, String>;
 }
 
 #[derive(Serialize, Deserialize)]
@@ -162,9 +162,9 @@ impl Line for Record {
         serde_json::to_writer(out, &Shape::from(self))
     }
 
-    fn read(line: &[u8]) -> Result<Self, String> {
+    fn read(line: &[u8], owners: &mut Owners) -> Result<Self, String> {
         let shape: Shape = serde_json::from_slice(line).map_err(|error| record::plain(&error))?;
-        let record = Self::try_from(shape)?;
+        let record = shape.into_record(owners)?;
         check(&record)?;
         Ok(record)
     }
@@ -177,9 +177,9 @@ impl Line for Write {
         serde_json::to_writer(out, &WriteShape::from(self))
     }
 
-    fn read(line: &[u8]) -> Result<Self, String> {
+    fn read(line: &[u8], owners: &mut Owners) -> Result<Self, String> {
         let shape: WriteShape = serde_json::from_slice(line).map_err(|error| record::plain(&error))?;
-        shape.try_into()
+        shape.into_write(owners)
     }
 }
 
@@ -197,6 +197,7 @@ fn check(record: &Record) -> Result<(), String> {
     match record {
         Record::Account(account) => {
             name(&account.name, Name::QUEUE_MOST)?;
+            account.logins.keys().try_for_each(|login| name(login, Name::QUEUE_MOST))?;
             account.admins.iter().try_for_each(jid)
         }
         Record::Queue(queue) => name(&queue.name, Name::QUEUE_MOST),
@@ -210,6 +211,7 @@ fn check(record: &Record) -> Result<(), String> {
                 parsed = parsed.as_str()
             )),
         }),
+        Record::Token(token) => name(&token.name, Name::QUEUE_MOST),
         Record::NextId(_) | Record::Session(_) => Ok(()),
     }
 }
@@ -250,7 +252,11 @@ fn write_lines<T: Line>(items: &[T], mut out: impl io::Write, mut progress: impl
     out.write_all(&line)
 }
 
-fn read_lines<T: Line>(mut input: impl BufRead, mut progress: impl FnMut(u64)) -> Result<Vec<T>, DumpError> {
+fn read_lines<T: Line>(
+    mut input: impl BufRead,
+    mut owners: Owners,
+    mut progress: impl FnMut(u64),
+) -> Result<Vec<T>, DumpError> {
     let mut hasher = Sha256::new();
     let mut items = Vec::new();
     let mut text = Vec::new();
@@ -268,7 +274,7 @@ fn read_lines<T: Line>(mut input: impl BufRead, mut progress: impl FnMut(u64)) -
         if text.last() != Some(&b'\n') {
             return Err(DumpError::Truncated { line: line - 1 });
         }
-        items.push(T::read(&text).map_err(|what| DumpError::Record { line, what })?);
+        items.push(T::read(&text, &mut owners).map_err(|what| DumpError::Record { line, what })?);
         hasher.update(&text);
         if (items.len() as u64).is_multiple_of(PROGRESS_EVERY) {
             progress(items.len() as u64);
@@ -322,7 +328,7 @@ mod tests {
     use proptest::{collection::vec, prelude::*};
 
     use super::{
-        super::record::tests::{any_record, one_of_each, one_of_each_in_version_1},
+        super::record::tests::{any_record, one_of_each, one_of_each_in_version_1, one_of_each_in_version_2},
         *,
     };
 
@@ -332,9 +338,10 @@ mod tests {
     }
 
     #[test]
-    fn what_version_1_wrote_is_read() {
-        let read = read_records(&include_bytes!("version1/export.jsonl")[..], |_| ()).unwrap();
-        assert_eq!(read, one_of_each_in_version_1());
+    fn what_earlier_versions_wrote_is_read() {
+        let read = |file: &[u8]| read_records(file, |_| ()).unwrap();
+        assert_eq!(read(include_bytes!("version1/export.jsonl")), one_of_each_in_version_1());
+        assert_eq!(read(include_bytes!("version2/export.jsonl")), one_of_each_in_version_2());
     }
 
     #[test]
@@ -353,15 +360,15 @@ mod tests {
         check("{\"users\":[]}\n".into(), "line 1: this is no export of rosterd");
         check(good.replace("export", "change"), "line 1: this is no export of rosterd");
         check(
-            good.replace("\"version\":2", "\"version\":3"),
-            "line 1: the file is of version 3, and this rosterd reads versions 1 to 2",
+            good.replace("\"version\":3", "\"version\":4"),
+            "line 1: the file is of version 4, and this rosterd reads versions 1 to 3",
         );
         check(
             good.replace("\"ann\"", "\"eve\""),
-            "line 9: the checksum does not match, so the file was changed after it was written",
+            "line 10: the checksum does not match, so the file was changed after it was written",
         );
-        check(good.replace("\"records\":7", "\"records\":8"), "line 9: the file should hold 8 records, and holds 7");
-        check(format!("{good}\n"), "line 10: the file goes on after its end");
+        check(good.replace("\"records\":8", "\"records\":9"), "line 10: the file should hold 9 records, and holds 8");
+        check(format!("{good}\n"), "line 11: the file goes on after its end");
         check(good.replace("\"ann\"", "\"Ann\""), "line 4: the name Ann should be written ann");
         check(good.replace("\"ann\"", "\"a n\""), "line 4: the name contains a space, which is not allowed");
         check(good.replace("ann@example.org", "example.org"), "line 4: \"example.org\" has no part before an `@`");
@@ -407,7 +414,7 @@ mod tests {
         std::fs::write(&path, "old").unwrap();
         let mut told = Vec::new();
         write_file(&path, &one_of_each(), |done| told.push(done)).unwrap();
-        assert_eq!(told, [7]);
+        assert_eq!(told, [8]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text(&one_of_each()));
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);

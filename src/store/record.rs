@@ -3,23 +3,32 @@
 //! A key is one byte for its kind and its parts in big-endian order, so that the order of the bytes is the order of the
 //! [`Key`]s. A value is a version byte, a CRC-32 over the key and the payload (little-endian), and the payload in JSON.
 
-use std::{borrow::Cow, collections::BTreeSet, fmt::Write as _};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    net::IpAddr,
+};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
-    Account, AccountId, BareJid, Cause, Key, Name, Operator, Queue, QueueId, Record, Session, Subscriber, TokenHash,
-    UnixTime, User, UserId, Write,
+    Account, AccountId, BareJid, Cause, Key, Login, Name, Operator, Queue, QueueId, Record, Role, Session, Subscriber,
+    Token, TokenHash, UnixTime, User, UserId, Write,
 };
 
-/// The version of the stored form that is written. Version 1, which is read too, had neither the admins of an account nor why
-/// an operator is suspended.
-pub const VERSION: u8 = 2;
+/// The version of the stored form that is written. Those before it are read too. In version 2 an account had one login, of its
+/// own name, and sessions were the account's; there were no tokens. Version 1 had neither the admins of an account nor why an
+/// operator is suspended.
+pub const VERSION: u8 = 3;
 /// The first version that is read.
 const OLDEST: u8 = 1;
 
 /// What the kinds of records are called, in the order of their keys.
-pub const KINDS: [&str; 7] = ["next number", "account", "user", "queue", "operator", "subscriber", "session"];
+pub const KINDS: [&str; 8] = ["next number", "account", "user", "queue", "operator", "subscriber", "session", "token"];
+
+/// Where users begin: before them there are accounts.
+pub(super) const USERS: [u8; 1] = [3];
 
 /// Bytes before the payload of a value.
 const HEAD: usize = 5;
@@ -60,6 +69,10 @@ pub fn write_key(key: &Key) -> Vec<u8> {
             bytes.extend(jid.as_str().as_bytes());
         }
         Key::Session(token) => bytes.extend(token.0),
+        Key::Token(account, name) => {
+            bytes.extend(account.get().to_be_bytes());
+            bytes.extend(name.as_str().as_bytes());
+        }
     }
     bytes
 }
@@ -83,6 +96,10 @@ pub fn read_key(bytes: &[u8]) -> Option<Key> {
             Some(Key::Subscriber(QueueId::new(number(queue)?)?, BareJid::prepared(str::from_utf8(jid).ok()?)))
         }
         7 => Some(Key::Session(TokenHash(rest.try_into().ok()?))),
+        8 => {
+            let (account, name) = rest.split_at_checked(4)?;
+            Some(Key::Token(AccountId::new(number(account)?)?, Name::prepared(str::from_utf8(name).ok()?)))
+        }
         _ => None,
     }
 }
@@ -99,14 +116,17 @@ pub fn write_value(record: &Record) -> Vec<u8> {
     seal(&write_key(&record.key()), &Shape::from(record))
 }
 
-/// Reads back what [`write_key`] and [`write_value`] made.
+/// The names of the accounts that were read: a session of version 2 is that of its account's only login.
+pub type Owners = BTreeMap<AccountId, Name>;
+
+/// Reads back what [`write_key`] and [`write_value`] made. An account is to be read before its sessions.
 ///
 /// # Errors
 /// Which record, and what is wrong with it.
-pub fn read(key: &[u8], value: &[u8]) -> Result<Record, Unreadable> {
+pub fn read(key: &[u8], value: &[u8], owners: &mut Owners) -> Result<Record, Unreadable> {
     let unreadable = |what| Unreadable::new(key, what);
     let shape: Shape = open(key, value).map_err(unreadable)?;
-    let record = Record::try_from(shape).map_err(unreadable)?;
+    let record = shape.into_record(owners).map_err(unreadable)?;
     if write_key(&record.key()) != key {
         return Err(unreadable("what is kept there belongs elsewhere".to_owned()));
     }
@@ -158,6 +178,7 @@ const fn prefix(key: &Key) -> u8 {
         Key::Operator(..) => 5,
         Key::Subscriber(..) => 6,
         Key::Session(_) => 7,
+        Key::Token(..) => 8,
     }
 }
 
@@ -172,6 +193,7 @@ fn describe(key: &[u8]) -> String {
         Some(Key::Subscriber(queue, jid)) => format!("subscriber {jid} of queue {queue}"),
         // The start is enough to tell sessions apart.
         Some(Key::Session(token)) => format!("session {}", to_hex(&token.0[..4])),
+        Some(Key::Token(account, name)) => format!("token {name} of account {account}"),
         None => format!("the unknown key {}", to_hex(key)),
     }
 }
@@ -197,9 +219,13 @@ pub(super) enum Shape<'a> {
     Account {
         id: u32,
         name: Cow<'a, str>,
-        password_hash: Cow<'a, str>,
+        /// Up to version 2: that of the only login.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password_hash: Option<Cow<'a, str>>,
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         admins: BTreeSet<Cow<'a, str>>,
+        #[serde(default)]
+        logins: Vec<LoginShape<'a>>,
     },
     User {
         id: u32,
@@ -230,9 +256,34 @@ pub(super) enum Shape<'a> {
     Session {
         token: Cow<'a, str>,
         account: u32,
+        /// Not there up to version 2.
+        #[serde(default)]
+        login: Option<Cow<'a, str>>,
         created: u64,
         used: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<IpAddr>,
     },
+    Token {
+        hash: Cow<'a, str>,
+        account: u32,
+        name: Cow<'a, str>,
+        role: Cow<'a, str>,
+        created: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<u64>,
+    },
+}
+
+/// Somebody who may log in.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginShape<'a> {
+    name: Cow<'a, str>,
+    role: Cow<'a, str>,
+    password_hash: Cow<'a, str>,
 }
 
 /// What is known of a suspension, where anything is. Further fields have their place here.
@@ -259,8 +310,9 @@ impl<'a> From<&'a Record> for Shape<'a> {
             Record::Account(it) => Self::Account {
                 id: it.id.get(),
                 name: it.name.as_str().into(),
-                password_hash: (&*it.password_hash).into(),
+                password_hash: None,
                 admins: it.admins.iter().map(|jid| jid.as_str().into()).collect(),
+                logins: it.logins.iter().map(LoginShape::from).collect(),
             },
             Record::User(it) => Self::User {
                 id: it.id.get(),
@@ -286,39 +338,81 @@ impl<'a> From<&'a Record> for Shape<'a> {
             Record::Session(it) => Self::Session {
                 token: to_hex(&it.token.0).into(),
                 account: it.account.get(),
+                login: Some(it.login.as_str().into()),
                 created: it.created.0,
                 used: it.used.0,
+                from: it.from,
+            },
+            Record::Token(it) => Self::Token {
+                hash: to_hex(&it.hash.0).into(),
+                account: it.account.get(),
+                name: it.name.as_str().into(),
+                role: it.role.as_str().into(),
+                created: it.created.0,
+                expires: it.expires.map(|at| at.0),
+                used: it.used.map(|at| at.0),
             },
         }
     }
 }
 
-impl TryFrom<Shape<'_>> for Record {
+impl<'a> From<(&'a Name, &'a Login)> for LoginShape<'a> {
+    fn from((name, login): (&'a Name, &'a Login)) -> Self {
+        let (name, role) = (name.as_str().into(), login.role.as_str().into());
+        Self { name, role, password_hash: (&*login.password_hash).into() }
+    }
+}
+
+impl TryFrom<LoginShape<'_>> for (Name, Login) {
     type Error = String;
 
-    fn try_from(shape: Shape<'_>) -> Result<Self, String> {
+    fn try_from(shape: LoginShape<'_>) -> Result<Self, String> {
+        let (role, password_hash) = (role(&shape.role)?, shape.password_hash.into_owned().into());
+        Ok((Name::prepared(&shape.name), Login { role, password_hash }))
+    }
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    Role::parse(text).ok_or_else(|| format!("there is no role {text:?}"))
+}
+
+fn token_hash(text: &str) -> Result<TokenHash, String> {
+    let bytes = from_hex(text).and_then(|bytes| bytes.try_into().ok());
+    Ok(TokenHash(bytes.ok_or("the token's hash is not 64 hexadecimal digits")?))
+}
+
+impl Shape<'_> {
+    /// The record. Accounts are remembered among `owners`.
+    pub(super) fn into_record(self, owners: &mut Owners) -> Result<Record, String> {
         fn owned(text: Cow<'_, str>) -> Box<str> {
             text.into_owned().into()
         }
         let account = |id| AccountId::new(id).ok_or("an account has the number 0");
         let user = |id| UserId::new(id).ok_or("a user has the number 0");
         let queue = |id| QueueId::new(id).ok_or("a queue has the number 0");
-        Ok(match shape {
-            Shape::NextId(next) => Self::NextId(next),
-            Shape::Account { id, name, password_hash, admins } => Self::Account(Account {
-                id: account(id)?,
-                name: Name::prepared(&name),
-                password_hash: owned(password_hash),
-                admins: admins.iter().map(|jid| BareJid::prepared(jid)).collect(),
-            }),
-            Shape::User { id, account: of, name, jid, email } => Self::User(User {
+        Ok(match self {
+            Shape::NextId(next) => Record::NextId(next),
+            Shape::Account { password_hash: Some(_), logins, .. } if !logins.is_empty() => {
+                return Err("an account has logins and a password".to_owned());
+            }
+            Shape::Account { id, name, password_hash, admins, logins } => {
+                let (id, name) = (account(id)?, Name::prepared(&name));
+                owners.insert(id, name.clone());
+                let admins = admins.iter().map(|jid| BareJid::prepared(jid)).collect();
+                let logins = logins.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?;
+                Record::Account(match password_hash {
+                    Some(hash) => Account { admins, ..Account::owned(id, name, owned(hash)) },
+                    None => Account { id, name, admins, logins },
+                })
+            }
+            Shape::User { id, account: of, name, jid, email } => Record::User(User {
                 id: user(id)?,
                 account: account(of)?,
                 name: Name::prepared(&name),
                 jid: BareJid::prepared(&jid),
                 email: email.map(owned),
             }),
-            Shape::Queue { id, account: of, name, email, avatar, transcripts } => Self::Queue(Queue {
+            Shape::Queue { id, account: of, name, email, avatar, transcripts } => Record::Queue(Queue {
                 id: queue(id)?,
                 account: account(of)?,
                 name: Name::prepared(&name),
@@ -331,20 +425,32 @@ impl TryFrom<Shape<'_>> for Record {
             }
             Shape::Operator { queue: at, user: who, enabled, suspended } => {
                 let cause = suspended.and_then(|it| it.reason).map(|reason| Cause::prepared(&reason));
-                Self::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled, cause })
+                Record::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled, cause })
             }
             Shape::Subscriber { queue: of, jid } => {
-                Self::Subscriber(Subscriber { queue: queue(of)?, jid: BareJid::prepared(&jid) })
+                Record::Subscriber(Subscriber { queue: queue(of)?, jid: BareJid::prepared(&jid) })
             }
-            Shape::Session { token, account: of, created, used } => {
-                let token = from_hex(&token).and_then(|bytes| bytes.try_into().ok());
-                Self::Session(Session {
-                    token: TokenHash(token.ok_or("the token's hash is not 64 hexadecimal digits")?),
-                    account: account(of)?,
+            Shape::Session { token, account: of, login, created, used, from } => {
+                let of = account(of)?;
+                let login = login.map(|login| Name::prepared(&login)).or_else(|| owners.get(&of).cloned());
+                Record::Session(Session {
+                    token: token_hash(&token)?,
+                    account: of,
+                    login: login.ok_or_else(|| format!("there is no account {of}"))?,
                     created: UnixTime(created),
                     used: UnixTime(used),
+                    from,
                 })
             }
+            Shape::Token { hash, account: of, name, role: word, created, expires, used } => Record::Token(Token {
+                hash: token_hash(&hash)?,
+                account: account(of)?,
+                name: Name::prepared(&name),
+                role: role(&word)?,
+                created: UnixTime(created),
+                expires: expires.map(UnixTime),
+                used: used.map(UnixTime),
+            }),
         })
     }
 }
@@ -358,15 +464,14 @@ impl<'a> From<&'a Write> for WriteShape<'a> {
     }
 }
 
-impl TryFrom<WriteShape<'_>> for Write {
-    type Error = String;
-
-    fn try_from(shape: WriteShape<'_>) -> Result<Self, String> {
-        match shape {
-            WriteShape::Put(record) => Ok(Self::Put(record.try_into()?)),
+impl WriteShape<'_> {
+    /// The step. Accounts are remembered among `owners`.
+    pub(super) fn into_write(self, owners: &mut Owners) -> Result<Write, String> {
+        match self {
+            WriteShape::Put(record) => Ok(Write::Put(record.into_record(owners)?)),
             WriteShape::Delete(key) => {
                 let key = from_hex(&key).and_then(|bytes| read_key(&bytes));
-                Ok(Self::Delete(key.ok_or("it deletes what is no key")?))
+                Ok(Write::Delete(key.ok_or("it deletes what is no key")?))
             }
         }
     }
@@ -375,7 +480,7 @@ impl TryFrom<WriteShape<'_>> for Write {
 #[cfg(test)]
 pub(super) mod tests {
     use proptest::{
-        collection::{btree_set, vec},
+        collection::{btree_map, btree_set, vec},
         option,
         prelude::*,
     };
@@ -405,9 +510,24 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_version_1_wrote_is_read() {
-        let read: Vec<_> = of_version_1().iter().map(|(key, value)| read(key, value).unwrap()).collect();
-        assert_eq!(read, one_of_each_in_version_1());
+    fn what_earlier_versions_wrote_is_read() {
+        for (version, expected) in [(1, one_of_each_in_version_1()), (2, one_of_each_in_version_2())] {
+            let owners = &mut Owners::new();
+            let found: Vec<_> =
+                of_version(version).iter().map(|(key, value)| super::read(key, value, owners).unwrap()).collect();
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_session_of_version_2_is_nobodys_without_its_account() {
+        let (key, value) = of_version(2).pop().unwrap();
+        assert_eq!(read(&key, &value).unwrap_err().to_string(), "session a5a5a5a5: there is no account 1");
+    }
+
+    /// Reads one record alone.
+    fn read(key: &[u8], value: &[u8]) -> Result<Record, Unreadable> {
+        super::read(key, value, &mut Owners::new())
     }
 
     #[test]
@@ -424,7 +544,7 @@ pub(super) mod tests {
         }
         let mut later = good.clone();
         later[0] = 9;
-        check(&later, "it is of version 9, and this rosterd reads versions 1 to 2");
+        check(&later, "it is of version 9, and this rosterd reads versions 1 to 3");
         check(&good[..4], "there is too little of it");
         check(&seal(&key, &Shape::NextId(7)), "what is kept there belongs elsewhere");
         let zero = Shape::Operator { queue: 0, user: 1, enabled: true, suspended: None };
@@ -460,7 +580,7 @@ pub(super) mod tests {
             let write = if delete { Write::Delete(record.key()) } else { Write::Put(record) };
             let line = serde_json::to_vec(&WriteShape::from(&write)).unwrap();
             let shape: WriteShape = serde_json::from_slice(&line).unwrap();
-            prop_assert_eq!(Write::try_from(shape), Ok(write));
+            prop_assert_eq!(shape.into_write(&mut Owners::new()), Ok(write));
         }
 
         #[test]
@@ -481,10 +601,12 @@ pub(super) mod tests {
         vec![
             Record::NextId(4),
             Record::Account(Account {
-                id: account,
-                name: name("desk"),
-                password_hash: "$argon2id$x".into(),
-                admins: [jid("sue@example.org")].into(),
+                logins: [
+                    (name("desk"), Login { role: Role::Owner, password_hash: "$argon2id$x".into() }),
+                    (name("kim"), Login { role: Role::Viewer, password_hash: "$argon2id$y".into() }),
+                ]
+                .into(),
+                ..Account::owned(account, name("desk"), "".into()).with_admins([jid("sue@example.org")])
             }),
             Record::User(User {
                 id: user,
@@ -506,33 +628,63 @@ pub(super) mod tests {
             Record::Session(Session {
                 token: TokenHash([0xa5; 32]),
                 account,
+                login: name("kim"),
                 created: UnixTime(1_700_000_000),
                 used: UnixTime(u64::MAX),
+                from: Some("2001:db8::7".parse().unwrap()),
+            }),
+            Record::Token(Token {
+                hash: TokenHash([0x5a; 32]),
+                account,
+                name: name("wallboard"),
+                role: Role::Supervisor,
+                created: UnixTime(1_700_000_001),
+                expires: Some(UnixTime(1_800_000_000)),
+                used: Some(UnixTime(1_700_003_600)),
             }),
         ]
     }
 
-    /// The same, as far as version 1 could say it.
-    pub(in super::super) fn one_of_each_in_version_1() -> Vec<Record> {
+    /// The same, as far as version 2 could say it.
+    pub(in super::super) fn one_of_each_in_version_2() -> Vec<Record> {
         let mut records = one_of_each();
+        records.retain(|record| !matches!(record, Record::Token(_)));
         for record in &mut records {
-            match record {
-                Record::Account(account) => account.admins.clear(),
-                Record::Operator(operator) => operator.cause = None,
-                Record::NextId(_) | Record::User(_) | Record::Queue(_) | Record::Subscriber(_) | Record::Session(_) => {
-                }
+            if let Record::Account(account) = record {
+                account.logins.retain(|_, login| login.role == Role::Owner);
+            }
+            if let Record::Session(session) = record {
+                (session.login, session.from) = (Name::parse("desk", Name::USER_MOST).unwrap(), None);
             }
         }
         records
     }
 
-    /// These as version 1 wrote them: keys and values, byte by byte.
-    pub(in super::super) fn of_version_1() -> Vec<(Vec<u8>, Vec<u8>)> {
-        let lines = include_str!("version1/records.txt").lines().map(|line| {
+    /// The same, as far as version 1 could say it.
+    pub(in super::super) fn one_of_each_in_version_1() -> Vec<Record> {
+        let mut records = one_of_each_in_version_2();
+        for record in &mut records {
+            if let Record::Account(account) = record {
+                account.admins.clear();
+            }
+            if let Record::Operator(operator) = record {
+                operator.cause = None;
+            }
+        }
+        records
+    }
+
+    /// What an earlier version wrote: keys and values, byte by byte.
+    pub(in super::super) fn of_version(version: u8) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let lines = match version {
+            1 => include_str!("version1/records.txt"),
+            _ => include_str!("version2/records.txt"),
+        };
+        let parts = lines.lines().map(|line| {
             let [key, head, json] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
             (from_hex(key).unwrap(), [from_hex(head).unwrap(), json.as_bytes().to_vec()].concat())
         });
-        lines.collect()
+        parts.collect()
     }
 
     pub(in super::super) fn any_record() -> impl Strategy<Value = Record> {
@@ -540,14 +692,18 @@ pub(super) mod tests {
         let name = || "[a-zß]{1,8}".prop_map(|text| Name::parse(&text, Name::USER_MOST).unwrap());
         let jid = || "[a-z]{1,8}@[a-z]{1,8}\\.org".prop_map(|text| BareJid::parse(&text).unwrap());
         let free = || option::of(any::<String>().prop_map(Box::<str>::from));
+        let role = || prop::sample::select(Role::ALL.to_vec());
+        let login = || (role(), any::<String>()).prop_map(|(role, hash)| Login { role, password_hash: hash.into() });
         let account = |id| AccountId::new(id).unwrap();
         let user = |id| UserId::new(id).unwrap();
         let queue = |id| QueueId::new(id).unwrap();
         prop_oneof![
             any::<u32>().prop_map(Record::NextId),
-            (id(), name(), any::<String>(), btree_set(jid(), 0..3)).prop_map(move |(id, name, hash, admins)| {
-                Record::Account(Account { id: account(id), name, password_hash: hash.into(), admins })
-            }),
+            (id(), name(), btree_set(jid(), 0..3), btree_map(name(), login(), 0..4)).prop_map(
+                move |(id, name, admins, logins)| {
+                    Record::Account(Account { id: account(id), name, admins, logins })
+                }
+            ),
             (id(), id(), name(), jid(), free()).prop_map(move |(id, of, name, jid, email)| {
                 Record::User(User { id: user(id), account: account(of), name, jid, email })
             }),
@@ -562,10 +718,20 @@ pub(super) mod tests {
                 Record::Operator(Operator { queue: queue(at), user: user(who), enabled, cause })
             }),
             (id(), jid()).prop_map(move |(of, jid)| Record::Subscriber(Subscriber { queue: queue(of), jid })),
-            (any::<[u8; 32]>(), id(), any::<u64>(), any::<u64>()).prop_map(move |(token, of, created, used)| {
-                let (token, created) = (TokenHash(token), UnixTime(created));
-                Record::Session(Session { token, account: account(of), created, used: UnixTime(used) })
-            }),
+            (any::<[u8; 32]>(), id(), name(), any::<(u64, u64)>(), any::<Option<IpAddr>>()).prop_map(
+                move |(token, of, login, (created, used), from)| {
+                    let (token, account) = (TokenHash(token), account(of));
+                    let created = UnixTime(created);
+                    Record::Session(Session { token, account, login, created, used: UnixTime(used), from })
+                }
+            ),
+            (any::<[u8; 32]>(), id(), name(), role(), any::<(u64, Option<u64>, Option<u64>)>()).prop_map(
+                move |(hash, of, name, role, (created, expires, used))| {
+                    let (hash, account, created) = (TokenHash(hash), account(of), UnixTime(created));
+                    let expires = expires.map(UnixTime);
+                    Record::Token(Token { hash, account, name, role, created, expires, used: used.map(UnixTime) })
+                }
+            ),
         ]
     }
 }

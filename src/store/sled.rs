@@ -27,12 +27,12 @@ use ::sled::{
     Db,
     transaction::{ConflictableTransactionError, TransactionError, TransactionalTree, UnabortableTransactionError},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{
     Store, StoreError, dump,
     folder::{self, Acknowledged, Folder},
-    record::{self, KINDS, Unreadable},
+    record::{self, KINDS, Owners, Unreadable},
 };
 use crate::domain::{Record, Write};
 
@@ -72,9 +72,17 @@ struct Counts {
     /// Transactions since the store was made.
     commits: u64,
     /// Records of each kind.
+    #[serde(deserialize_with = "of_all_kinds")]
     records: [u64; KINDS.len()],
     /// Whether a part of a large change is made, and the rest is not.
     pending: bool,
+}
+
+/// A store of an earlier version knew fewer kinds, of which there are none then.
+fn of_all_kinds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; KINDS.len()], D::Error> {
+    let mut known = Vec::deserialize(deserializer)?;
+    known.resize(known.len().max(KINDS.len()), 0);
+    known.try_into().map_err(|_| de::Error::custom("it counts kinds of records that there are not"))
 }
 
 impl SledStore {
@@ -131,9 +139,23 @@ impl SledStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             result => result.map_err(folder::failed("could not open", &path))?,
         };
-        match dump::read_change(BufReader::new(file)) {
+        match dump::read_change(BufReader::new(file), self.owners()?) {
             Err(error) => damaged(format!("is damaged: {error}")),
             Ok(change) => self.make(&change),
+        }
+    }
+
+    /// The accounts that there are.
+    fn owners(&self) -> Result<Owners, StoreError> {
+        let mut owners = Owners::new();
+        let scanned = guarded(&self.folder, || Ok(scan(self.db.range(COUNTS_KEY..record::USERS), &mut owners)))?;
+        scanned.map(|_| owners).map_err(|fault| self.in_words(fault))
+    }
+
+    fn in_words(&self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Found(what) => self.folder.damaged(what),
+            Fault::Sled(error) => explain(&self.folder, error),
         }
     }
 
@@ -166,15 +188,12 @@ impl SledStore {
 
 impl Store for SledStore {
     fn load(&mut self) -> Result<Vec<Record>, StoreError> {
-        let scanned = guarded(&self.folder, || Ok(scan(&self.db)))?;
+        let scanned = guarded(&self.folder, || Ok(scan(self.db.iter(), &mut Owners::new())))?;
         let records = scanned.and_then(|(records, found)| match self.counts.compare(&found) {
             Ok(()) => Ok(records),
             Err(what) => Err(Fault::Found(what)),
         });
-        records.map_err(|fault| match fault {
-            Fault::Found(what) => self.folder.damaged(what),
-            Fault::Sled(error) => explain(&self.folder, error),
-        })
+        records.map_err(|fault| self.in_words(fault))
     }
 
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
@@ -209,12 +228,11 @@ enum Fault {
     Sled(::sled::Error),
 }
 
-/// Everything in the store, with the number of each kind.
-fn scan(db: &Db) -> Result<(Vec<Record>, [u64; KINDS.len()]), Fault> {
+/// Everything in this part of the store, with the number of each kind.
+fn scan(mut items: ::sled::Iter, owners: &mut Owners) -> Result<(Vec<Record>, [u64; KINDS.len()]), Fault> {
     let mut records = Vec::new();
     let mut found = [0; KINDS.len()];
     let mut last = None;
-    let mut items = db.iter();
     while let Some(item) = items.next() {
         let (key, first) = item.map_err(Fault::Sled)?;
         // Pages that are damaged may lead back, and the scan would never end.
@@ -223,8 +241,8 @@ fn scan(db: &Db) -> Result<(Vec<Record>, [u64; KINDS.len()]), Fault> {
         }
         if *key != COUNTS_KEY {
             let record = match first.len() {
-                PART => record::read(&key, &whole(&mut items, &key, &first)?),
-                _ => record::read(&key, &first),
+                PART => record::read(&key, &whole(&mut items, &key, &first)?, owners),
+                _ => record::read(&key, &first, owners),
             };
             let record = record.map_err(|error| Fault::Found(error.to_string()))?;
             found[record::kind(&record.key())] += 1;
@@ -366,7 +384,7 @@ mod tests {
     use std::fs::OpenOptions;
 
     use super::{
-        super::record::tests::{of_version_1, one_of_each, one_of_each_in_version_1},
+        super::record::tests::{of_version, one_of_each, one_of_each_in_version_1, one_of_each_in_version_2},
         *,
     };
     use crate::domain::{AccountId, BareJid, Key, Queue, QueueId, Subscriber, UnixTime};
@@ -392,19 +410,24 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_version_1_is_read_and_goes_on() {
+    fn stores_of_earlier_versions_are_read_and_go_on() {
+        goes_on(1, &one_of_each_in_version_1());
+        goes_on(2, &one_of_each_in_version_2());
+    }
+
+    fn goes_on(version: u8, holds: &[Record]) {
         let state = tempfile::tempdir().unwrap();
         let store = SledStore::open(state.path(), 0).unwrap();
-        for (key, value) in of_version_1() {
+        for (key, value) in of_version(version) {
             store.db.insert(key, value).unwrap();
         }
-        let counts = Counts { records: [1; KINDS.len()], ..store.counts.clone() };
+        let counts = serde_json::json!({ "commits": 0, "records": [1, 1, 1, 1, 1, 1, 1], "pending": false });
         let mut counts = record::seal(&COUNTS_KEY, &counts);
-        counts[0] = 1;
+        counts[0] = version;
         store.db.insert(COUNTS_KEY, counts).unwrap();
         drop(store);
         let mut store = SledStore::open(state.path(), 0).unwrap();
-        assert_eq!(store.load().unwrap(), one_of_each_in_version_1());
+        assert_eq!(store.load().unwrap(), holds);
         store.commit(&puts(one_of_each())).unwrap();
         drop(store);
         assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), one_of_each());
@@ -469,7 +492,7 @@ mod tests {
             drop(store);
             refused(state.path(), what);
         };
-        let [.., operator, _, session] = &one_of_each()[..] else { unreachable!() };
+        let [.., operator, _, session, _] = &one_of_each()[..] else { unreachable!() };
         let key = |record: &Record| record::write_key(&record.key());
         check(&|db| drop(db.remove(key(session)).unwrap()), "there are 0 of 1 records of the kind session");
         check(
@@ -579,11 +602,11 @@ mod tests {
     }
 
     fn many(count: usize) -> Vec<Record> {
-        let Some(Record::Session(session)) = one_of_each().pop() else { unreachable!() };
+        let Record::Session(session) = one_of_each().swap_remove(6) else { unreachable!() };
         let record = |number: usize| {
             let mut token = session.token;
             token.0[..8].copy_from_slice(&(number as u64).to_be_bytes());
-            Record::Session(crate::domain::Session { token, used: UnixTime(number as u64), ..session })
+            Record::Session(crate::domain::Session { token, used: UnixTime(number as u64), ..session.clone() })
         };
         (0..count).map(record).collect()
     }

@@ -16,8 +16,8 @@ use super::{
     parser::Parser,
 };
 use crate::domain::{
-    Account, AccountId, BareJid, Desk, Edit, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show, User,
-    UserId,
+    Account, AccountId, BareJid, Desk, Edit, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show,
+    UnixTime, User, UserId, Who,
 };
 
 /// Account acme with ann, who staffs law and tax, and bob, who staffs law; account east with eve, who staffs far. sue is an
@@ -50,7 +50,7 @@ impl Rig {
     }
 
     pub(super) fn edit(&mut self, edit: &Edit) {
-        let plan = self.desk.plan(edit).unwrap();
+        let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), edit).unwrap();
         self.desk.commit(plan.change);
     }
 
@@ -82,7 +82,7 @@ impl Rig {
         match iq::answer(request, &self.desk, &self.ours, &self.sessions, Instant::now()) {
             Answer::Now(answer) => answer,
             Answer::Change(change) => {
-                let plan = self.desk.plan(&change.edit);
+                let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), &change.edit);
                 let result = plan.map(|plan| {
                     self.desk.commit(plan.change);
                     plan.outcome
@@ -141,7 +141,7 @@ fn records() -> Vec<Record> {
     let (user, queue) = (|id| UserId::new(id).unwrap(), |id| QueueId::new(id).unwrap());
     let mut records = vec![Record::NextId(9)];
     for (id, text, admins) in [(1, "acme", BTreeSet::from([jid("sue")])), (6, "east", BTreeSet::new())] {
-        records.push(Record::Account(Account { id: account(id), name: name(text), password_hash: "x".into(), admins }));
+        records.push(Record::Account(Account::owned(account(id), name(text), "x".into()).with_admins(admins)));
     }
     for (id, of, text) in [(2, 1, "ann"), (3, 1, "bob"), (7, 6, "eve")] {
         let (id, account) = (user(id), account(of));

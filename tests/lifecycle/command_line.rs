@@ -1,7 +1,6 @@
 //! The command line as an administrator and their scripts see it: what is printed where, and the exit codes.
 
 use std::{
-    collections::BTreeSet,
     fs,
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -80,7 +79,7 @@ fn accounts_come_and_go(place: &Place) -> Result<()> {
     ensure!(no_terminal.contains("--password-stdin"), "{no_terminal}");
     place.good(&["account", "password", "acme", "--password-stdin"], "another\n")?;
     let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "x\n")?;
-    ensure!(unknown.contains("there is no such account"), "{unknown}");
+    ensure!(unknown.contains("there is no such login"), "{unknown}");
     let linked = place.good(&["account", "link", "acme", "Sue@example.org"], "")?;
     ensure!(linked == "sue@example.org may manage account acme now\n", "{linked}");
     place.good(&["account", "link", "acme", "kim@example.org"], "")?;
@@ -273,12 +272,7 @@ fn a_watcher_with_the_name_of_a_queue() -> Result<()> {
     let (email, avatar) = (None, None);
     let records = [
         Record::NextId(3),
-        Record::Account(Account {
-            id: account,
-            name: name("acme")?,
-            password_hash: "x".into(),
-            admins: BTreeSet::new(),
-        }),
+        Record::Account(Account::owned(account, name("acme")?, "x".into())),
         Record::Queue(Queue { id: queue, account, name: name("law")?, email, avatar, transcripts: false }),
     ];
     let mut export = Vec::new();

@@ -85,7 +85,8 @@ impl World {
             | rosterd::domain::Key::User(_)
             | rosterd::domain::Key::Queue(_)
             | rosterd::domain::Key::Operator(..)
-            | rosterd::domain::Key::Session(_) => None,
+            | rosterd::domain::Key::Session(_)
+            | rosterd::domain::Key::Token(..) => None,
         });
         followers.collect()
     }

@@ -1,7 +1,7 @@
 //! A daemon's inside, small: the engine on a store in memory, and the link. The user ann staffs the queue law; bob is a
 //! user who staffs nothing.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use rosterd::{
     config::Secret,
@@ -32,12 +32,7 @@ pub(crate) fn records() -> Vec<Record> {
     };
     vec![
         Record::NextId(5),
-        Record::Account(Account {
-            id: account,
-            name: name("manager"),
-            password_hash: "-".into(),
-            admins: BTreeSet::new(),
-        }),
+        Record::Account(Account::owned(account, name("manager"), "-".into())),
         user(ann, "ann"),
         user(bob, "bob"),
         Record::Queue(Queue { id: law, account, name: name("law"), email: None, avatar: None, transcripts: false }),

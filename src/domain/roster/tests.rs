@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{
-    Account, AccountId, Edit, Input, Operator, Outcome, Policy, Queue, Record, Seen, Show, User, UserFields,
+    Account, AccountId, Edit, Input, Operator, Outcome, Policy, Queue, Record, Seen, Show, UnixTime, User, UserFields,
+    Who,
 };
 
 fn name(text: &str) -> Name {
@@ -47,12 +48,7 @@ impl Town {
         let law = Queue { id: queue, account, name: name("law"), email: None, avatar: None, transcripts: false };
         let mut records = vec![
             Record::NextId(10_000),
-            Record::Account(Account {
-                id: account,
-                name: name("manager"),
-                password_hash: "-".into(),
-                admins: [].into(),
-            }),
+            Record::Account(Account::owned(account, name("manager"), "-".into())),
             Record::Queue(law),
         ];
         for n in users {
@@ -133,7 +129,7 @@ impl Town {
     }
 
     fn edit(&mut self, edit: &Edit) -> Outcome {
-        let plan = self.desk.plan(edit).unwrap();
+        let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), edit).unwrap();
         self.desk.commit(plan.change);
         self.work();
         plan.outcome

@@ -4,7 +4,7 @@
 use super::*;
 use crate::domain::{
     AccountId, BareJid, Edit, Effect, Input, Name, Outcome, Policy, Published, QueueFields, QueueId, Reason, Seen,
-    UserFields,
+    UnixTime, UserFields, Who,
 };
 
 const LINGER: Duration = Duration::from_secs(10);
@@ -76,7 +76,7 @@ impl World {
 
     #[expect(clippy::needless_pass_by_value, reason = "it reads better where an edit is made")]
     fn edit(&mut self, edit: Edit) -> Outcome {
-        let plan = self.desk.plan(&edit).unwrap();
+        let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), &edit).unwrap();
         self.events.extend(self.desk.commit(plan.change));
         plan.outcome
     }

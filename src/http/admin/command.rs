@@ -138,7 +138,7 @@ pub async fn answer(handle: &Handle, by: Who, command: Command) -> Result<Reply,
             done(handle.edit(by, Edit::RemoveAccount { name: parse(&name)?, with_all }).await)
         }
         Command::SetPassword { name, password_hash } => {
-            done(handle.edit(by, Edit::SetPassword { name: parse(&name)?, password_hash }).await)
+            done(handle.edit(by, Edit::SetPassword { login: parse(&name)?, password_hash }).await)
         }
         Command::LinkAdmin { name, jid } => {
             done(handle.edit(by, Edit::LinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)

@@ -52,6 +52,11 @@ impl Failure {
         Self::new(StatusCode::UNAUTHORIZED, "log in first")
     }
 
+    /// Who asks may not.
+    pub(in crate::http) fn forbidden(refusal: &Refusal) -> Self {
+        Self::new(StatusCode::FORBIDDEN, refusal.to_string())
+    }
+
     pub(in crate::http) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
@@ -62,13 +67,19 @@ impl Failure {
     }
 
     /// With another text.
-    pub(super) fn saying(self, message: &'static str) -> Self {
+    pub(in crate::http) fn saying(self, message: &'static str) -> Self {
         Self { message: message.into(), ..self }
     }
 
     /// Asks the client for HTTP Basic.
     pub(in crate::http) fn challenging(self) -> Self {
         let challenge = HeaderValue::from_static("Basic realm=\"rosterd\", charset=\"UTF-8\"");
+        Self { header: Some((header::WWW_AUTHENTICATE, challenge)), ..self }
+    }
+
+    /// Says that the token is good for nothing (RFC 6750 section 3).
+    pub(in crate::http) fn denying_token(self) -> Self {
+        let challenge = HeaderValue::from_static("Bearer realm=\"rosterd\", error=\"invalid_token\"");
         Self { header: Some((header::WWW_AUTHENTICATE, challenge)), ..self }
     }
 
@@ -79,8 +90,9 @@ impl Failure {
                 Refusal::NoQueue | Refusal::NoUser | Refusal::NotAssigned => {
                     Self::new(StatusCode::NOT_FOUND, refusal.to_string())
                 }
-                // The account was removed while the request was on its way.
-                Refusal::NoAccount | Refusal::PasswordChanged => Self::unauthenticated(),
+                // The login was removed while the request was on its way, or the account.
+                Refusal::NoAccount | Refusal::PasswordChanged | Refusal::Ended => Self::unauthenticated(),
+                Refusal::NeedsRole { .. } | Refusal::NotAllowed => Self::forbidden(&refusal),
                 Refusal::AccountTaken(_)
                 | Refusal::NameTaken(_)
                 | Refusal::JidTaken(_)
@@ -89,10 +101,16 @@ impl Failure {
                 | Refusal::StoreNotEmpty
                 | Refusal::Inconsistent(_)
                 | Refusal::MayNotFollow
-                | Refusal::NotAllowed
                 | Refusal::TooManyAdmins { .. }
                 | Refusal::NotLinked(_)
                 | Refusal::TooManyFollowers
+                | Refusal::NoLogin
+                | Refusal::LoginTaken(_)
+                | Refusal::LastOwner
+                | Refusal::TooManyLogins { .. }
+                | Refusal::NoToken
+                | Refusal::TokenTaken(_)
+                | Refusal::TooManyTokens { .. }
                 | Refusal::NoMoreIds => Self::refused(refusal.to_string()),
             },
             // Why has been logged where it happened.

@@ -11,7 +11,10 @@ use tracing::error;
 use super::{Failure, Fields, Json, Site};
 use crate::{
     config::Secret,
-    http::auth::{self, SessionError},
+    http::{
+        auth::{self, SessionError},
+        client::Client,
+    },
     telemetry,
 };
 
@@ -29,11 +32,16 @@ fn refused() -> Failure {
     failure.saying("the username or the password is wrong")
 }
 
-pub(super) async fn login(State(site): State<Site>, fields: Fields) -> Result<Response, Failure> {
+pub(super) async fn login(
+    State(site): State<Site>,
+    Client(from): Client,
+    headers: HeaderMap,
+    fields: Fields,
+) -> Result<Response, Failure> {
     let username = fields.text("username").ok().flatten().unwrap_or_default();
     let password = fields.text("password").ok().flatten().unwrap_or_default();
     let known = auth::check_password(&site, username, Secret::new(password.to_owned())).await.ok_or_else(refused)?;
-    let cookie = auth::open_session(&site, &known).await.map_err(|error| match error {
+    let cookie = auth::open_session(&site, &known, from, &headers).await.map_err(|error| match error {
         SessionError::Edit(error) => Failure::of_edit(error),
         SessionError::Outdated => refused(),
         SessionError::NoToken(_) => {
@@ -46,8 +54,12 @@ pub(super) async fn login(State(site): State<Site>, fields: Fields) -> Result<Re
 }
 
 /// Whoever asks is logged out afterwards: that is a success, whether they were logged in or not.
-pub(super) async fn logout(State(site): State<Site>, headers: HeaderMap) -> Result<Response, Failure> {
-    let cookie = auth::close_sessions(&site, &headers).await.map_err(Failure::of_edit)?;
+pub(super) async fn logout(
+    State(site): State<Site>,
+    Client(from): Client,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let cookie = auth::close_sessions(&site, from, &headers).await.map_err(Failure::of_edit)?;
     Ok(([(header::SET_COOKIE, cookie)], Json::success()).into_response())
 }
 
@@ -56,9 +68,10 @@ mod tests {
     use std::{cell::RefCell, io};
 
     use crate::{
-        domain::Edit,
+        domain::{Edit, Role},
+        engine::unix_now,
         http::{
-            auth::{hashed, now},
+            auth::hashed,
             libraryh3lp::VERSIONS,
             testing::{IDLE, PASSWORD, Reply, Rig, name},
         },
@@ -112,6 +125,69 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_login_that_replaces_a_session_ends_it() {
+        let rig = Rig::new().await;
+        let again = |cookie: &'static str| {
+            let body = format!(r#"{{"username": "vic", "password": "{PASSWORD}"}}"#);
+            let rig = &rig;
+            async move { rig.send("POST /api/auth/login", &body, &[("cookie", cookie)]).await.status.as_u16() }
+        };
+        assert_eq!(again("libraryh3lp-session=vic; libraryh3lp-session=boss").await, 200);
+        assert_eq!(rig.ask("vic", QUEUE, "").await.status.as_u16(), 401, "there is another one in its place");
+        assert_eq!(rig.ask("boss", QUEUE, "").await.status.as_u16(), 200, "that of another login goes on");
+    }
+
+    #[tokio::test]
+    async fn every_role_is_kept_to_what_it_may() {
+        let rig = Rig::new().await;
+        let operator = "PUT /2011-12-03/queues/3/operators/5";
+        for (login, suspend, create) in [("vic", 403, 403), ("sue", 200, 403), ("boss", 200, 200)] {
+            let role = ["viewer", "supervisor", "owner"][usize::from(suspend == 200) + usize::from(create == 200)];
+            let token = format!("{role}-token");
+            for (request, body, expected) in [
+                (QUEUE, "", 200),
+                ("GET /v1/users", "", 200),
+                (operator, r#"{"enabled": null}"#, suspend),
+                (operator, r#"{"enabled": true}"#, suspend),
+                ("PUT /2011-12-03/queues/4", r#"{"email": "a@example.org"}"#, create),
+                ("PUT /2011-12-03/users/6", r#"{"email": "a@example.org"}"#, create),
+                ("POST /2011-12-03/queues/4/operators", r#"{"userId": 6}"#, create),
+                ("POST /2011-12-03/users/6/assignments", r#"{"queueId": 4}"#, create),
+            ] {
+                assert_eq!(rig.ask(login, request, body).await.status.as_u16(), expected, "{login}: {request}");
+                let reply = rig.ask_with_token(&token, request, body).await;
+                assert_eq!(reply.status.as_u16(), expected, "{token}: {request}");
+            }
+        }
+        let refused = rig.ask("vic", operator, r#"{"enabled": null}"#).await;
+        insta::assert_snapshot!(refused.line(), @r#"403 {"success":null,"message":"this needs the role supervisor, and the role of this login is viewer","error":"this needs the role supervisor, and the role of this login is viewer"}"#);
+        let refused = rig.ask_with_token("supervisor-token", "DELETE /2011-12-03/queues/4", "").await;
+        insta::assert_snapshot!(refused.line(), @r#"403 {"success":null,"message":"this needs the role owner, and the role of this login is supervisor","error":"this needs the role owner, and the role of this login is supervisor"}"#);
+        // What they are counts when they ask, not what they were when they logged in.
+        rig.edit(Edit::SetRole { login: name("vic"), role: Role::Supervisor }).await;
+        assert_eq!(rig.ask("vic", operator, r#"{"enabled": null}"#).await.status.as_u16(), 200);
+    }
+
+    #[tokio::test]
+    async fn tokens() {
+        let rig = Rig::new().await;
+        assert_eq!(rig.ask_with_token("viewer-token", QUEUE, "").await.status.as_u16(), 200);
+        let used = rig.desk.read(|desk| desk.token(&hashed("viewer-token"), unix_now()).and_then(|it| it.used));
+        assert!(unix_now().since(used.unwrap()) < 60, "its use was noted");
+        let wrong = rig.ask_with_token("viewer-tokem", QUEUE, "").await;
+        insta::assert_snapshot!(wrong.line(), @r#"401 {"success":null,"message":"there is no such token, or it has expired","error":"there is no such token, or it has expired"}"#);
+        assert_eq!(wrong.header("www-authenticate"), Some("Bearer realm=\"rosterd\", error=\"invalid_token\""));
+        rig.edit(Edit::RevokeToken { account: name("boss"), name: name("viewer-token") }).await;
+        assert_eq!(rig.ask_with_token("viewer-token", QUEUE, "").await, wrong);
+        let (account, role, now) = (name("boss"), Role::Viewer, unix_now());
+        let (hash, expires) = (hashed("old"), Some(now));
+        rig.edit(Edit::AddToken { account, name: name("old"), role, hash, now, expires }).await;
+        assert_eq!(rig.ask_with_token("old", QUEUE, "").await, wrong, "it has expired");
+        let both = [("cookie", "libraryh3lp-session=boss"), ("authorization", "Bearer nonsense")];
+        assert_eq!(rig.send(QUEUE, "", &both).await.status.as_u16(), 200, "a good cookie is enough");
+    }
+
+    #[tokio::test]
     async fn logging_out() {
         let rig = Rig::new().await;
         let reply = rig.ask("boss", "POST /api/auth/logout", "").await;
@@ -128,14 +204,14 @@ mod tests {
         assert_eq!(rig.ask("old", QUEUE, "").await.status.as_u16(), 401);
         rig.open_session("boss", "used", IDLE - 60).await;
         assert_eq!(rig.ask("used", QUEUE, "").await.status.as_u16(), 200);
-        let used = rig.desk.read(|desk| desk.session(&hashed("used"), now()).map(|session| session.used)).unwrap();
-        assert!(now().since(used) < 60, "the use was noted");
+        let used = rig.desk.read(|desk| desk.session(&hashed("used"), unix_now()).map(|session| session.used)).unwrap();
+        assert!(unix_now().since(used) < 60, "the use was noted");
     }
 
     #[tokio::test]
     async fn another_password_ends_the_sessions() {
         let rig = Rig::new().await;
-        rig.edit(Edit::SetPassword { name: name("boss"), password_hash: "none fits".into() }).await;
+        rig.edit(Edit::SetPassword { login: name("boss"), password_hash: "none fits".into() }).await;
         assert_eq!(rig.ask("boss", QUEUE, "").await.status.as_u16(), 401);
         assert_eq!(log_in(&rig, "/api", "boss", PASSWORD).await.status.as_u16(), 401);
     }
@@ -170,7 +246,7 @@ mod tests {
         log_in(&rig, "/api", "nearly-right", "").await;
         rig.send(QUEUE, "", &[("authorization", "Basic Ym9zczpwYXNzOndvcmQ=")]).await;
         let log = String::from_utf8(LOG.take()).unwrap();
-        for seen in ["path=\"/2011-12-03/queues\"", "status=200", "login refused account=\"boss\""] {
+        for seen in ["path=\"/2011-12-03/queues\"", "status=200", "login refused login=\"boss\""] {
             assert!(log.contains(seen), "{seen} in {log}");
         }
         for secret in [PASSWORD, &token, "nearly-right", "argon2id", "Ym9zczpwYXNzOndvcmQ"] {

@@ -9,7 +9,7 @@ use std::{
 use rosterd::{
     domain::{
         Account, AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Name, Operator, Policy, Queue, QueueId,
-        Record, Show, User, UserId,
+        Record, Show, UnixTime, User, UserId, Who,
     },
     engine::Fact,
     xmpp::{
@@ -73,7 +73,7 @@ fn records() -> Vec<Record> {
     };
     vec![
         Record::NextId(6),
-        Record::Account(Account { id: account, name: name("manager"), password_hash: "-".into(), admins }),
+        Record::Account(Account::owned(account, name("manager"), "-".into()).with_admins(admins)),
         user(2, "ann"),
         user(3, "bob"),
         user(4, "eve"),
@@ -120,7 +120,11 @@ impl World {
                     Answer::Change(change) => {
                         let Edit::Asked { by, .. } = &change.edit else { panic!("{:?}", change.edit) };
                         assert!(by.as_str() != "eve@localhost" && self.desk.user_by_jid(by).is_some(), "{by}");
-                        let refused = self.desk.plan(&change.edit).map(|plan| plan.outcome).map_err(Into::into);
+                        let refused = self
+                            .desk
+                            .plan(&Who::Daemon.into(), UnixTime(0), &change.edit)
+                            .map(|plan| plan.outcome)
+                            .map_err(Into::into);
                         said("", &change.answer(&refused));
                     }
                 }
@@ -150,7 +154,7 @@ impl World {
                     Edit::Unfollow { queue: queue.clone(), jid: jid.clone() }
                 };
                 let records = self.desk.records();
-                match self.desk.plan(&edit) {
+                match self.desk.plan(&Who::Daemon.into(), UnixTime(0), &edit) {
                     Ok(plan) => drop(self.desk.commit(plan.change)),
                     Err(_) => self.desk.deny(queue, jid.clone(), false),
                 }
@@ -162,7 +166,10 @@ impl World {
                 let follows = self.desk.follower_gone(&queue, &jid);
                 assert!(self.desk.records() == records, "it counts once it is stored");
                 if follows {
-                    let plan = self.desk.plan(&Edit::Unfollow { queue, jid }).expect("who follows can stop");
+                    let plan = self
+                        .desk
+                        .plan(&Who::Daemon.into(), UnixTime(0), &Edit::Unfollow { queue, jid })
+                        .expect("who follows can stop");
                     assert_eq!(plan.change.len(), 1, "nobody else is dropped");
                     drop(self.desk.commit(plan.change));
                 }

@@ -66,7 +66,7 @@ fn state(rig: &Rig) -> BTreeSet<String> {
         Record::Operator(it) => {
             Some(format!("operator {} on {}, {}", it.user, it.queue, if it.enabled { "enabled" } else { "suspended" }))
         }
-        Record::NextId(_) | Record::Account(_) | Record::Subscriber(_) | Record::Session(_) => None,
+        Record::NextId(_) | Record::Account(_) | Record::Subscriber(_) | Record::Session(_) | Record::Token(_) => None,
     };
     rig.records().into_iter().filter_map(line).collect()
 }

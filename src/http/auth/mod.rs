@@ -1,0 +1,169 @@
+//! Who asks: by a session's cookie, by name and password (HTTP Basic, RFC 7617), or by a token (Bearer, RFC 6750).
+
+mod bearer;
+mod hashing;
+mod session;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use sha2::{Digest, Sha256};
+use tracing::{debug, info};
+
+use super::{Site, client::Client, libraryh3lp::Failure};
+use crate::{
+    config::Secret,
+    domain::{AccountId, By, Edit, Name, TokenHash, Who},
+    engine::unix_now,
+};
+
+pub(super) use hashing::Hashing;
+pub(super) use session::{SessionError, close_sessions, has_session, open_session};
+
+/// Seconds of use that are not noted, so that who is busy does not write all the time.
+const TOUCH_EVERY: u64 = 3_600;
+
+/// Who a request comes from. As an argument of a handler it lets nobody else in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// Whose things they see.
+    pub(super) account: AccountId,
+    /// Under what name an edit of theirs is made.
+    pub(super) by: By,
+}
+
+impl FromRequestParts<Site> for Caller {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Failure> {
+        let Client(from) = Client::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
+        let found = match session::find(site, &parts.headers) {
+            Some(found) => Some(found),
+            None => from_authorization(site, &parts.headers).await?,
+        };
+        let Found { account, who, touch } = found.ok_or_else(|| unauthenticated(&parts.headers))?;
+        let by = By { who, from };
+        if let Some(touch) = touch
+            && let Err(error) = site.desk.edit(by.clone(), touch).await
+        {
+            // Who may come in may come in though it can not be written down.
+            debug!(%error, "the use of a session or a token could not be noted");
+        }
+        Ok(Self { account, by })
+    }
+}
+
+/// Somebody who is who they say.
+struct Found {
+    account: AccountId,
+    who: Who,
+    /// What notes that they were here, where it is time for that.
+    touch: Option<Edit>,
+}
+
+async fn from_authorization(site: &Site, headers: &HeaderMap) -> Result<Option<Found>, Failure> {
+    if let Some(token) = bearer::shown(headers) {
+        return bearer::find(site, token).map(Some);
+    }
+    let Some((name, password)) = basic(headers) else { return Ok(None) };
+    let known = check_password(site, &name, password).await;
+    Ok(known.map(|known| Found { account: known.account, who: known.who(), touch: None }))
+}
+
+/// The 401 of a request with these headers. Browsers answer a challenge with a dialog, so pages and clients that log in by
+/// cookie get none; curl and its like need one.
+fn unauthenticated(headers: &HeaderMap) -> Failure {
+    let is_page = headers.contains_key("sec-fetch-mode") || headers.contains_key(header::ORIGIN);
+    let failure = Failure::unauthenticated();
+    if is_page || headers.contains_key(header::COOKIE) { failure } else { failure.challenging() }
+}
+
+/// A login whose password was given.
+pub(super) struct Known {
+    pub(super) account: AccountId,
+    pub(super) name: Name,
+    hash: Box<str>,
+}
+
+impl Known {
+    fn who(&self) -> Who {
+        Who::Login { account: self.account, name: self.name.clone() }
+    }
+}
+
+/// The login with this name and password. A name that nobody has takes as long as a wrong password.
+pub(super) async fn check_password(site: &Site, name: &str, password: Secret) -> Option<Known> {
+    let found = Name::parse(name, Name::QUEUE_MOST).ok().and_then(|name| {
+        site.desk.read(|desk| {
+            let (account, login) = desk.login(&name)?;
+            Some(Known { account: account.id, name, hash: login.password_hash.clone() })
+        })
+    });
+    let known_name = found.as_ref().map(|known| known.name.clone());
+    let known = site.hashing.check(found, password).await;
+    if known.is_none() {
+        // What was typed as a name may be a password.
+        let login = known_name.as_ref().map_or("(unknown)", Name::as_str);
+        info!(login, "login refused");
+    }
+    known
+}
+
+pub(super) fn hashed(token: &str) -> TokenHash {
+    TokenHash(Sha256::digest(token).into())
+}
+
+/// What stands behind the name of a scheme in the request's Authorization.
+fn credentials<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    let (scheme, credentials) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| credentials.trim())
+}
+
+/// Name and password of HTTP Basic.
+fn basic(headers: &HeaderMap) -> Option<(String, Secret)> {
+    let decoded = String::from_utf8(BASE64_STANDARD.decode(credentials(headers, "basic")?).ok()?).ok()?;
+    let (name, password) = decoded.split_once(':')?;
+    Some((name.to_owned(), Secret::new(password.to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &header::HeaderName, values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn basic_credentials() {
+        let check = |value: &str| {
+            let found = basic(&headers(&header::AUTHORIZATION, &[value]));
+            found.map(|(name, password)| format!("{name} {}", password.reveal()))
+        };
+        let encoded = BASE64_STANDARD.encode("ann:a:b c");
+        assert_eq!(check(&format!("Basic {encoded}")), Some("ann a:b c".to_owned()));
+        assert_eq!(check(&format!("bAsIc  {encoded} ")), Some("ann a:b c".to_owned()));
+        assert_eq!(check(&format!("Bearer {encoded}")), None);
+        assert_eq!(check("Basic"), None);
+        assert_eq!(check("Basic !"), None);
+        assert_eq!(check(&format!("Basic {}", BASE64_STANDARD.encode("no colon"))), None);
+    }
+
+    #[test]
+    fn pages_are_not_challenged() {
+        let check = |name: &'static str| {
+            let headers =
+                HeaderMap::from_iter([(header::HeaderName::from_static(name), HeaderValue::from_static("x"))]);
+            format!("{:?}", unauthenticated(&headers)).contains("rosterd")
+        };
+        assert!(check("accept"));
+        assert!(check("authorization"));
+        assert!(!check("cookie"));
+        assert!(!check("sec-fetch-mode"));
+        assert!(!check("origin"));
+    }
+}
