@@ -43,14 +43,14 @@ impl Place {
     }
 
     /// Runs a command that has to succeed, and gives back what it printed.
-    fn good(&self, arguments: &[&str], input: &str) -> Result<String> {
+    pub(super) fn good(&self, arguments: &[&str], input: &str) -> Result<String> {
         let said = self.rosterd(arguments, input)?;
         ensure!(said.code == Some(0) && said.error.is_empty(), "{arguments:?}: {said:?}");
         Ok(said.out)
     }
 
     /// Runs a command that has to fail with this code, and gives back why it says it did.
-    fn bad(&self, code: i32, arguments: &[&str], input: &str) -> Result<String> {
+    pub(super) fn bad(&self, code: i32, arguments: &[&str], input: &str) -> Result<String> {
         let said = self.rosterd(arguments, input)?;
         ensure!(said.code == Some(code), "{arguments:?}, where {code} is wanted: {said:?}");
         ensure!(said.error.starts_with("rosterd: ") && said.out.is_empty(), "{arguments:?}: {said:?}");
