@@ -197,6 +197,12 @@ fn web_settings(settings: &Settings, files: usize) -> http::Settings {
             "this process may open too few files for [http] max_connections: raise its limit (LimitNOFILE)"
         );
     }
+    if http.public_listen.is_some_and(|address| !address.ip().is_loopback()) && !http.hsts.is_zero() {
+        warn!(
+            "[http] hsts has browsers use HTTPS with every port of this host, that of public_listen included: set \
+             hsts = \"0s\" unless the two have different names"
+        );
+    }
     http::Settings {
         listen: settings.http.listen,
         public_listen: settings.http.public_listen,

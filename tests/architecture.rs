@@ -149,6 +149,8 @@ fn libraries_stay_in_their_rooms() {
         ("rustls", "http/"),
         ("tokio_rustls", "ejabberd/client.rs"),
         ("rcgen", "http/"),
+        ("x509_parser", "http/"),
+        ("tower", "http/"),
         ("sled", "store/sled.rs"),
         ("clap", "cli/"),
         ("indicatif", "cli/"),

@@ -60,7 +60,7 @@ impl Activity {
         (self.open.load(Ordering::SeqCst) == 0).then(|| self.last())
     }
 
-    /// When it ends unless something goes on.
+    /// When it ends unless something goes on. So a reply without an end has to send a piece now and then.
     pub(super) fn deadline(&self) -> Instant {
         let most = if self.idle_since().is_some() { IDLE_MOST } else { self.request_most + STALL_MOST };
         self.last() + most

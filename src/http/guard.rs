@@ -6,6 +6,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice},
+    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -22,6 +23,7 @@ use tokio::{
     net::TcpStream,
     time::{Instant, Sleep},
 };
+use tracing::debug;
 
 use super::{
     activity::{Activity, Noted},
@@ -54,11 +56,12 @@ where
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let activity = Arc::new(Activity::new(self.request_most));
-        let seat = stream.peer_addr().map(|peer| self.seats.take(peer.ip(), activity.clone()));
+        let seat = stream.peer_addr().map(|peer| (peer, self.seats.take(peer.ip(), activity.clone())));
         let accepted = self.inner.accept(stream, service);
         async move {
             // Who gets none is gone with what is dropped here.
-            let seat = seat?.ok_or(ErrorKind::ConnectionRefused)?;
+            let (peer, seat) = seat?;
+            let seat = seat.ok_or(ErrorKind::ConnectionRefused)?;
             let unwanted = poll_fn(|cx| if activity.should_end(cx) { Poll::Ready(()) } else { Poll::Pending });
             let (stream, inner) = match select(Box::pin(accepted), unwanted).await {
                 Either::Left((accepted, _)) => accepted?,
@@ -67,7 +70,7 @@ where
             let service = Noted { inner, activity: activity.clone() };
             let began = Instant::now();
             let wake = Box::pin(tokio::time::sleep(PATIENCE));
-            Ok((Guarded { stream, _seat: seat, activity, began, silent: Some(0), wake }, service))
+            Ok((Guarded { stream, peer, _seat: seat, activity, began, silent: Some(0), wake }, service))
         }
         .boxed()
     }
@@ -77,6 +80,7 @@ where
 #[derive(Debug)]
 pub(super) struct Guarded<T> {
     stream: T,
+    peer: SocketAddr,
     _seat: Seat,
     activity: Arc<Activity>,
     began: Instant,
@@ -92,7 +96,11 @@ impl<T> Guarded<T> {
             self.silent = Some(heard.saturating_add(bytes)).filter(|heard| *heard < PREFACE);
         }
         let is_fair = self.activity.spend(bytes);
-        if is_fair { Ok(()) } else { Err(io::Error::other("the client sends much, and asks nothing")) }
+        if is_fair {
+            return Ok(());
+        }
+        debug!(peer = %self.peer, "connection cut off: much was sent that made up no requests");
+        Err(io::Error::other("the client sends much, and asks nothing"))
     }
 
     /// Whether nothing came of it for too long.
@@ -100,6 +108,7 @@ impl<T> Guarded<T> {
         loop {
             let deadline = if self.silent.is_some() { self.began + PATIENCE } else { self.activity.deadline() };
             if deadline <= Instant::now() {
+                debug!(peer = %self.peer, "connection closed: nothing was asked, or taken of the answers");
                 return Poll::Ready(());
             }
             if self.wake.deadline() != deadline {

@@ -7,6 +7,8 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::headers;
+
 /// What is said where there is no more to say.
 #[derive(Debug, Serialize)]
 pub(super) struct Success {
@@ -30,10 +32,7 @@ impl Json {
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ];
-        (headers, self.0).into_response()
+        let kind = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"))];
+        (kind, headers::OF_JSON, self.0).into_response()
     }
 }

@@ -89,7 +89,6 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
         .merge(health::routes())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
-        .layer(from_fn(headers::safe))
         .layer(from_fn(watch::trace))
         .with_state(site)
         // Read so often that what they do is noted by themselves, where anybody wants to know.

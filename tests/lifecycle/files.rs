@@ -21,8 +21,8 @@ fn write_pair(folder: &Path, name: &str) -> Result<()> {
 fn place_with_pair() -> Result<Place> {
     let place = place()?;
     write_pair(place.folder.path(), "one.example.org")?;
-    let [cert, key] = ["cert.pem", "key.pem"].map(|name| place.folder.path().join(name));
-    let keys = format!("[http]\ntls_cert = {cert:?}\ntls_key = {key:?}\n");
+    let folder = place.folder.path().display();
+    let keys = format!("[http]\ntls_cert = '{folder}/cert.pem'\ntls_key = '{folder}/key.pem'\n");
     fs::write(&place.site.config, fs::read_to_string(&place.site.config)?.replace("[http]\n", &keys))?;
     Ok(place)
 }

@@ -96,12 +96,6 @@ fn resources(prefix: &str) -> [(&'static str, MethodRouter<Site>); 10] {
     ]
 }
 
-/// The path of every resource, under every version.
-#[cfg(test)]
-pub(super) fn paths() -> impl Iterator<Item = String> {
-    VERSIONS.into_iter().flat_map(|(prefix, _)| resources(prefix).map(|(path, _)| format!("{prefix}{path}")))
-}
-
 /// The answer to a method that a resource does not have. The router says in `Allow` which it has, and that is all that
 /// OPTIONS asks (RFC 9110 section 9.3.7).
 async fn other_methods(method: Method) -> Response {

@@ -146,9 +146,7 @@ fn answer<B: IntoResponse>(
 
 /// A failure that any page may read.
 fn refuse(failure: Failure) -> Response {
-    let mut response = failure.into_response();
-    response.headers_mut().extend(COMMON);
-    response
+    (COMMON, failure).into_response()
 }
 
 /// Whether `If-None-Match` names `etag` (RFC 9110 section 13.1.2), weak or not.

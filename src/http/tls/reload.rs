@@ -98,16 +98,34 @@ impl Keeper {
                 _ = ticks.tick() => false,
                 () = changed(&mut asked) => true,
             };
-            let served = served.clone();
             // Reading files blocks, and now and then one of them is on a disk that is away.
             let looked = tokio::task::spawn_blocking(move || {
-                state.look(is_asked, &served);
-                state
+                let seen = state.look(is_asked, SystemTime::now());
+                (state, seen)
             });
-            let Ok(after) = looked.await else { return pending().await };
+            let Ok((after, seen)) = looked.await else { return pending().await };
             state = after;
+            match seen {
+                Seen::Same => {}
+                Seen::New(loaded) => {
+                    loaded.facts.log(&state.source.files().cert, SystemTime::now());
+                    served.reload_from_config(loaded.config);
+                }
+                Seen::Trouble(error) => warn!(error, "the new certificate can not be used: the old one is served on"),
+            }
         }
     }
+}
+
+/// What there is to be done about the files.
+#[derive(Debug)]
+enum Seen {
+    /// Nothing.
+    Same,
+    /// To serve this.
+    New(Loaded),
+    /// To say this.
+    Trouble(String),
 }
 
 /// Waits until somebody asks. Nobody does where nobody can, or any more.
@@ -122,28 +140,26 @@ async fn changed(asked: &mut Option<watch::Receiver<()>>) {
 }
 
 impl State {
-    fn look(&mut self, is_asked: bool, served: &RustlsConfig) {
-        let now = SystemTime::now();
+    /// Reads the files if they changed, or can not be used as they are, or somebody asks. The same trouble is told once, and
+    /// to whoever asks.
+    fn look(&mut self, is_asked: bool, now: SystemTime) -> Seen {
         let is_new = self.source.stamps() != self.seen || self.trouble.is_some();
         let is_due = self.is_due(now);
         if !is_asked && !is_new && !is_due {
-            return;
+            return Seen::Same;
         }
         let (loaded, seen) = self.source.load_stamped(now);
         self.seen = seen;
         match loaded {
             Ok(loaded) => {
                 self.trouble = None;
-                loaded.facts.log(&self.source.files().cert, now);
-                self.facts = loaded.facts;
-                served.reload_from_config(loaded.config);
+                self.facts = loaded.facts.clone();
+                Seen::New(loaded)
             }
             Err(error) => {
                 let trouble = crate::telemetry::chain(&error);
-                if is_asked || self.trouble.as_ref() != Some(&trouble) {
-                    warn!(error = trouble, "the new certificate can not be used: the old one is served on");
-                }
-                self.trouble = Some(trouble);
+                let is_told = self.trouble.replace(trouble.clone()).is_some_and(|told| told == trouble);
+                if is_told && !is_asked { Seen::Same } else { Seen::Trouble(trouble) }
             }
         }
     }
@@ -179,5 +195,88 @@ impl Source {
             Self::Given(_) => (loaded, before),
             Self::Own { .. } => (loaded, self.stamps()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::http::{testing, tls::own};
+
+    /// One pair in use, and another one that may be put in its place.
+    struct Place {
+        folder: TempDir,
+        state: State,
+    }
+
+    fn place(is_own: bool) -> Place {
+        let folder = TempDir::new().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["tls", "other"] {
+            own::make(&path(name), &own::files(&path(name)), "queues.example.org", SystemTime::now()).unwrap();
+        }
+        let given = |name| Some(path(name)).filter(|_| !is_own);
+        let settings = Settings {
+            state: folder.path().into(),
+            tls_cert: given("tls/cert.pem"),
+            tls_key: given("tls/key.pem"),
+            ..testing::settings()
+        };
+        let state = Keeper::start(&settings).unwrap().state;
+        Place { folder, state }
+    }
+
+    impl Place {
+        fn put(&self, name: &str) {
+            let [from, to] = ["other", "tls"].map(|folder| self.folder.path().join(folder).join(name));
+            fs::copy(from, to).unwrap();
+        }
+
+        fn look(&mut self, is_asked: bool) -> &'static str {
+            match self.state.look(is_asked, SystemTime::now()) {
+                Seen::Same => "same",
+                Seen::New(_) => "new",
+                Seen::Trouble(_) => "trouble",
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_changed_is_read_once() {
+        let mut place = place(false);
+        assert_eq!(place.look(false), "same");
+        assert_eq!(place.look(true), "new", "somebody wants it read");
+        place.put("cert.pem");
+        assert_eq!([place.look(false), place.look(false)], ["trouble", "same"], "it is said once");
+        assert_eq!(place.look(true), "trouble", "or to whoever asks");
+        place.put("key.pem");
+        assert_eq!([place.look(false), place.look(false)], ["new", "same"]);
+        fs::remove_file(place.folder.path().join("tls/cert.pem")).unwrap();
+        assert_eq!([place.look(false), place.look(false)], ["trouble", "same"]);
+        place.put("cert.pem");
+        assert_eq!(place.look(false), "new", "it is tried until it works");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_of_ours_is_renewed_while_we_run() {
+        let mut place = place(true);
+        let much_later = SystemTime::now() + 790 * DAY;
+        assert!(matches!(place.state.look(false, much_later), Seen::Same), "it is looked at once a day");
+        tokio::time::advance(DAY).await;
+        let Seen::New(loaded) = place.state.look(false, much_later) else { panic!("it is to be renewed") };
+        assert!(loaded.facts.left(much_later) > 799 * DAY);
+        tokio::time::advance(DAY).await;
+        assert!(matches!(place.state.look(false, much_later), Seen::Same));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_given_is_not_ours_to_renew() {
+        let mut place = place(false);
+        tokio::time::advance(DAY).await;
+        assert!(matches!(place.state.look(false, SystemTime::now() + 790 * DAY), Seen::Same));
     }
 }
