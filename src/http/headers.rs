@@ -40,7 +40,7 @@ mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
     use crate::http::{
-        libraryh3lp::VERSIONS,
+        libraryh3lp::{self, VERSIONS},
         testing::{Reply, Rig},
     };
 
@@ -62,11 +62,9 @@ mod tests {
 
     /// Every path of the API with numbers in the place of its parameters.
     fn api() -> BTreeSet<String> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
-        let [mut old, mut own] = [BTreeSet::new(), BTreeSet::new()];
-        paths(&folder.join("libraryh3lp"), &mut old);
-        paths(&folder.join("v1"), &mut own);
-        let of_versions = old.iter().flat_map(|path| VERSIONS.map(|(prefix, _)| format!("{prefix}{path}")));
+        let mut own = BTreeSet::new();
+        paths(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/v1"), &mut own);
+        let of_versions = libraryh3lp::paths().flat_map(|path| VERSIONS.map(|(prefix, _)| format!("{prefix}{path}")));
         let all = of_versions.chain(own.iter().map(|path| format!("/v1{path}")));
         let number = |path: String| {
             let parts = path.split('/').map(|part| if part.starts_with('{') { "3" } else { part });

@@ -47,7 +47,15 @@ ask("POST", "/2011-12-03/queues", form(name="two words"))
 connection = http.client.HTTPSConnection(*address.split(":"), context=context, timeout=60)
 connection.connect()
 socket = connection.sock
-for method in ["GET", "GET", "DELETE", "GET"]:
-    connection.request(method, "/2011-12-03/users/3", b"{}")
-    connection.getresponse().read()
-print("one connection:", connection.sock is socket)
+for method, path, version in [
+    ("GET", "users/3", "2011-12-03"),
+    ("DELETE", "users/3", "2011-12-03"),
+    ("PUT", "users/3", "2525-01-01"),
+    ("POST", "users/3", "2011-12-03"),
+    ("POST", "transcripts", "2011-12-03"),
+    ("GET", "users", "2011-12-03"),
+]:
+    connection.request(method, f"/2011-12-03/{path}", b"{}", {"X-API-Version": version})
+    reply = connection.getresponse()
+    reply.read()
+    print(method, path, reply.status, "on one connection:", connection.sock is socket)

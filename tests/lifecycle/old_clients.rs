@@ -118,7 +118,12 @@ async fn python_with_its_own_library() -> Result<()> {
     POST /api/queues/2/operators/3 200 {"id":3,"name":"ann","show":"unavailable","enabled":true}
     DELETE /2011-12-03/queues/2/operators/3 200 {"success":true}
     POST /2011-12-03/queues 200 {"success":null,"message":"the name contains a space, which is not allowed","error":"the name contains a space, which is not allowed"}
-    one connection: True
+    GET users/3 401 on one connection: True
+    DELETE users/3 401 on one connection: True
+    PUT users/3 400 on one connection: True
+    POST users/3 405 on one connection: True
+    POST transcripts 404 on one connection: True
+    GET users 401 on one connection: True
     "#);
     daemon.stop().await
 }

@@ -150,6 +150,12 @@ async fn methods_that_a_post_stands_for() {
         let reply = rig.ask("boss", &format!("{method} {V1}/queues/3?_method=DELETE"), "{}").await;
         assert!(reply.body.contains(r#""id":3"#), "{method}: {}", reply.body);
     }
+    // Nor does it get around what holds for a POST from another site's page.
+    for (query, body) in [("?_method=DELETE", ""), ("", "_method=DELETE"), ("", r#"{"_method": "DELETE"}"#)] {
+        let headers = [("cookie", "libraryh3lp-session=boss"), ("sec-fetch-site", "cross-site")];
+        let reply = rig.send(&format!("POST {V1}/queues/3{query}"), body, &headers).await;
+        assert_eq!(reply.status.as_u16(), 403, "{}", reply.body);
+    }
     assert_eq!(rig.records(), before, "nothing was changed");
 }
 
@@ -238,6 +244,17 @@ async fn versions() {
 }
 
 #[tokio::test]
+async fn whatever_is_accepted_it_is_json() {
+    let rig = Rig::new().await;
+    for (path, accept) in [("/queues", "text/html"), ("/queues/99", "application/xml;q=0.9"), ("/nothing", "nonsense")]
+    {
+        let headers = [("cookie", "libraryh3lp-session=boss"), ("accept", accept), ("accept-charset", "iso-8859-1")];
+        let reply = rig.send(&format!("GET {V1}{path}"), "", &headers).await;
+        assert_eq!(reply, rig.ask("boss", &format!("GET {V1}{path}"), "").await, "{accept}");
+    }
+}
+
+#[tokio::test]
 async fn large_bodies() {
     let rig = Rig::new().await;
     let most = 64 * 1_024;
@@ -248,6 +265,8 @@ async fn large_bodies() {
         assert!(fits.line().starts_with("200 [{"), "{}", fits.body);
         rig.ask("boss", &format!("DELETE {V1}/queues/{}", &fits.body[7..].split(',').next().unwrap()), "").await;
     }
+    let jid = rig.ask("boss", &format!("POST {V1}/users"), &format!("name=new&jid={}", "x".repeat(2_048))).await;
+    assert_eq!(jid.line(), format!("200 {}", failure("jid is longer than 2047 characters")));
     for body in [json(most + 1), form(most + 1)] {
         let large = rig.ask("boss", &format!("POST {V1}/queues"), &body).await;
         insta::allow_duplicates! {

@@ -42,26 +42,39 @@ const CONTENT_TYPES: [&str; 12] = [
     ";",
 ];
 
-/// Bodies that mean something.
-const BODIES: [&[u8]; 6] = [
-    br#"{"name": "new\u00e4", "userId": 5, "queueId": "4", "enabled": null, "email": "a@b", "type": "queue"}"#,
-    br#"{"_method": "PUT", "jid": "a@b", "transcripts": true, "more": [1, {"deep": [[]]}]}"#,
-    b"name=new&userId=5&enabled=1&_method=put&email=%40%ff&avatar=+&",
-    b"--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nnew\r\n--b\r\nContent-Disposition: form-data; name=_method\r\n\r\nDELETE\r\n--b--\r\n",
-    b"--b\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"x\"\r\nContent-Type: image/png\r\n\r\n\xff\r\n--b--",
-    b"{}",
+/// Bodies that mean something, with what they are.
+const BODIES: [(&str, &[u8]); 6] = [
+    (
+        "application/json",
+        br#"{"name": "new\u00e4", "userId": 5, "queueId": "4", "enabled": null, "email": "a@b", "type": "queue"}"#,
+    ),
+    ("", br#"{"_method": "PUT", "jid": "a@b", "transcripts": true, "more": [1, {"deep": [[]]}]}"#),
+    ("application/x-www-form-urlencoded", b"name=new&userId=5&enabled=1&_method=put&email=%40%ff&avatar=+&"),
+    (
+        "multipart/form-data; boundary=b",
+        b"--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nnew\r\n--b\r\nContent-Disposition: form-data; name=_method\r\n\r\nDELETE\r\n--b--\r\n",
+    ),
+    (
+        "multipart/form-data; boundary=b",
+        b"--b\r\nContent-Disposition: form-data; name=\"avatar\"; filename=\"x\"\r\nContent-Type: image/png\r\n\r\n\xff\r\n--b--",
+    ),
+    ("application/json", b"{}"),
 ];
 
-fn bodies() -> impl Strategy<Value = Vec<u8>> {
-    let damaged = (select(&BODIES[..]), any::<prop::sample::Index>(), 0..20_usize, vec(any::<u8>(), 0..8));
+/// A body and what it is said to be.
+fn bodies() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
+    let damage = (any::<prop::sample::Index>(), 0..12_usize, vec(any::<u8>(), 0..4));
     prop_oneof![
-        vec(any::<u8>(), 0..200),
-        select(&BODIES[..]).prop_map(<[u8]>::to_vec),
+        1 => (select(&CONTENT_TYPES[..]), vec(any::<u8>(), 0..200)),
+        1 => (select(&CONTENT_TYPES[..]), select(&BODIES[..])).prop_map(|(of, (_, body))| (of, body.to_vec())),
         // Something is cut out, and something else put in.
-        damaged.prop_map(|(body, at, cut, put)| {
-            let at = at.index(body.len());
-            let behind = body.get(at + cut..).unwrap_or_default();
-            [&body[..at], &put, behind].concat()
+        6 => (select(&BODIES[..]), vec(damage, 0..3)).prop_map(|((of, body), damages)| {
+            let damaged = |body: Vec<u8>, (at, cut, put): (prop::sample::Index, usize, Vec<u8>)| {
+                let at = at.index(body.len() + 1);
+                let behind = body.get(at + cut..).unwrap_or_default();
+                [&body[..at], &put, behind].concat()
+            };
+            (of, damages.into_iter().fold(body.to_vec(), damaged))
         }),
     ]
 }
@@ -95,12 +108,11 @@ proptest! {
         select(&VERSIONS[..]),
         select(&PATHS[..]),
         prop_oneof![Just(String::new()), Just("_method=delete".to_owned()), "[!$-;=?-Z_a-z%&+\u{e4}]{0,20}"],
-        select(&CONTENT_TYPES[..]),
         bodies(),
     ), 1..5)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let rig = runtime.block_on(Rig::new());
-        for (method, (prefix, _), path, query, content_type, body) in requests {
+        for (method, (prefix, _), path, query, (content_type, body)) in requests {
             let mut headers = vec![("cookie", "libraryh3lp-session=boss")];
             headers.extend(Some(("content-type", content_type)).filter(|(_, value)| !value.is_empty()));
             let request = format!("{method} {prefix}{path}?{query}");

@@ -24,7 +24,7 @@ use axum::{
     http::{Method, StatusCode, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, post, put},
+    routing::{MethodRouter, any, get, post, put},
 };
 
 use super::{Site, auth::Caller, json::Json, origin};
@@ -52,10 +52,12 @@ pub(super) fn routes(site: &Site) -> Router<Site> {
             routes = routes.route_service(&format!("{prefix}{path}/"), methods.clone());
             routes = routes.route_service(&format!("{prefix}{path}"), methods);
         }
+        // What is left out of this API, so that there too the whole request is read before it is answered.
+        routes = routes.route(&format!("{prefix}/{{*other}}"), any(async || Failure::not_found()));
     }
     routes
-        .layer(middleware::from_fn(method::meant))
         .layer(middleware::from_fn(check_version))
+        .layer(middleware::from_fn(method::meant))
         // Looks at the method that came over the wire.
         .layer(middleware::from_fn(origin::only_ours::<Failure>))
 }
@@ -150,4 +152,10 @@ async fn number_in_path(parts: &mut Parts, site: &Site, name: &str) -> Option<u3
     let params = RawPathParams::from_request_parts(parts, site).await.ok()?;
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value);
     value.and_then(number)
+}
+
+/// The path of every resource, behind its prefix, for those who go through all of them.
+#[cfg(test)]
+pub(super) fn paths() -> impl Iterator<Item = &'static str> {
+    resources(V1).into_iter().map(|(path, _)| path).chain(["/{other}"])
 }

@@ -9,6 +9,9 @@ use super::{
 };
 use crate::domain::{AccountId, BareJid, Edit, Name, Outcome, Refusal, UserFields, UserId, UserView};
 
+/// The most characters in a JID without a resource (RFC 7622 section 3.1).
+const JID_MOST: usize = 2_047;
+
 pub(super) fn missing() -> Failure {
     Failure::new(StatusCode::NOT_FOUND, Refusal::NoUser.to_string())
 }
@@ -72,6 +75,6 @@ fn written(site: &Site, account: AccountId, user: UserId) -> Result<Json, Failur
 /// A password is taken and thrown away: people log in to the XMPP server, not here.
 fn user_fields(fields: &Fields) -> Result<(Option<Name>, UserFields), Failure> {
     let name = name(fields, Name::USER_MOST)?;
-    let jid = fields.text("jid")?.map(BareJid::parse).transpose().map_err(Failure::refused)?;
+    let jid = fields.text_of("jid", JID_MOST)?.map(BareJid::parse).transpose().map_err(Failure::refused)?;
     Ok((name, UserFields { name: None, email: fields.removable_text("email", EMAIL_MOST)?, jid }))
 }

@@ -48,6 +48,16 @@ impl Fields {
         Ok(self.text_or_empty(name)?.filter(|text| !text.is_empty()))
     }
 
+    /// A text of at most so many characters; `None` when it is absent, null or empty.
+    pub(super) fn text_of(&self, name: &'static str, most: usize) -> Result<Option<&str>, Failure> {
+        match self.text(name)? {
+            Some(text) if text.chars().count() > most => {
+                Err(Failure::refused(format!("{name} is longer than {most} characters")))
+            }
+            text => Ok(text),
+        }
+    }
+
     /// A text that may be empty; `None` when it is absent or null.
     pub(super) fn text_or_empty(&self, name: &'static str) -> Result<Option<&str>, Failure> {
         match self.0.get(name) {
@@ -64,10 +74,7 @@ impl Fields {
     /// A text that can be taken away: `Some(None)` when it is null or empty, `None` when it is absent.
     #[expect(clippy::option_option, reason = "left alone, taken away and set are three things, in the domain too")]
     pub(super) fn removable_text(&self, name: &'static str, most: usize) -> Result<Option<Option<Box<str>>>, Failure> {
-        let text = self.text(name)?;
-        if text.is_some_and(|text| text.chars().count() > most) {
-            return Err(Failure::refused(format!("{name} is longer than {most} characters")));
-        }
+        let text = self.text_of(name, most)?;
         Ok(self.0.contains_key(name).then(|| text.map(Into::into)))
     }
 

@@ -177,6 +177,15 @@ fn what_a_body_is() {
 }
 
 #[test]
+fn a_body_that_breaks_off() {
+    let pieces = [Ok("{"), Err(std::io::Error::other("gone"))];
+    let body = Body::from_stream(futures::stream::iter(pieces));
+    let (_, fields) =
+        read(Request::post("/?name=query").body(body).unwrap()).now_or_never().expect("all of it is there");
+    assert_eq!(fields.err().unwrap().into_parts().1, "the body broke off");
+}
+
+#[test]
 fn json_that_is_none() {
     let check = |body: &[u8]| read_as("application/json", "", body).err().unwrap();
     assert_eq!(
