@@ -188,6 +188,13 @@ async fn shows_are_told() {
     insta::assert_snapshot!(ask("/queues/3").await, @r#"200 {"id":3,"type":"queue","name":"law","enabled":null,"transcripts":null,"email":null,"avatar":null,"show":"chat","status":"The one operator takes work now","jid":"law@queues.example.org"}"#);
     insta::assert_snapshot!(ask("/users/5").await, @r#"200 {"id":5,"type":"user","name":"ann","email":null,"show":"chat","status":"here","jid":"ann@example.org"}"#);
     insta::assert_snapshot!(ask("/queues/3/operators").await, @r#"200 [{"queueId":3,"queue":"law","queueShow":"chat","userId":5,"user":"ann","userShow":"chat","enabled":true},{"queueId":3,"queue":"law","queueShow":"chat","userId":6,"user":"bob","userShow":"dnd","enabled":null}]"#);
+    for (prefix, _) in &VERSIONS[1..] {
+        let ask = async |path: &str| rig.ask("boss", &format!("GET {prefix}{path}"), "").await.line();
+        assert_eq!(ask("/queues/3").await, r#"200 {"id":3,"name":"law","show":"chat"}"#);
+        assert_eq!(ask("/users/6").await, r#"200 {"id":6,"name":"bob","show":"dnd"}"#);
+        let operators = r#"200 [{"id":5,"name":"ann","show":"chat","enabled":true},{"id":6,"name":"bob","show":"dnd","enabled":false}]"#;
+        assert_eq!(ask("/queues/3/operators").await, operators);
+    }
 }
 
 #[tokio::test]
