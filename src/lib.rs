@@ -21,7 +21,7 @@
 //! | [`domain`] | all rules, pure: no async, no clock, no I/O, no serde, no logging | nothing |
 //! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store`, `telemetry` |
 //! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `config`, `domain`, `engine`, `telemetry` |
-//! | [`http`] | HTTPS, one folder an API family, one file a resource; and the admin socket ([`http::admin`]) | `config`, `domain`, `engine`, `password`, `telemetry` |
+//! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]) | `config`, `domain`, `engine`, `password`, `telemetry` |
 //! | [`ejabberd`] | rosters written through ejabberd's HTTP API, where people are onboarded that way | `config`, `domain`, `engine`, `telemetry` |
 //! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |

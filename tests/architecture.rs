@@ -148,6 +148,7 @@ fn libraries_stay_in_their_rooms() {
         ("form_urlencoded", "http/"),
         ("rustls", "http/"),
         ("tokio_rustls", "ejabberd/client.rs"),
+        ("percent_encoding", "http/"),
         ("rcgen", "http/"),
         ("x509_parser", "http/"),
         ("tower", "http/"),

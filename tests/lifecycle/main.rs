@@ -20,6 +20,7 @@ mod command_line;
 mod files;
 mod kills;
 mod old_clients;
+mod public;
 
 use anyhow::Result;
 

@@ -40,7 +40,7 @@ const GHOSTS: [&str; 2] = ["nobody@localhost", "ghost@nowhere.invalid"];
 
 /// Has followers who are not there, as if they had gone while nobody looked.
 fn haunt<P: Package>(stage: &Stage<Real<P>>) -> Result<()> {
-    let mut store = SledStore::open(&stage.folder().join("state"), 0)?;
+    let mut store = SledStore::open(&stage.site().state, 0)?;
     let law =
         store.load()?.into_iter().find_map(|record| if let Record::Queue(it) = record { Some(it.id) } else { None });
     let queue = law.context("there is a queue")?;
@@ -62,7 +62,7 @@ async fn dropped<P: Package>(stage: &Stage<Real<P>>, who: &str) -> Result<()> {
 /// Everything that is stored.
 fn export<P: Package>(stage: &Stage<Real<P>>) -> Result<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
-    let command = command.arg("--config").arg(stage.folder().join("rosterd.toml")).args(["export", "-"]);
+    let command = command.arg("--config").arg(&stage.site().config).args(["export", "-"]);
     let output = command.output()?;
     ensure!(output.status.success(), "{output:?}");
     Ok(String::from_utf8(output.stdout)?)

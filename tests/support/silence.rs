@@ -72,7 +72,7 @@ fn in_time(log: &str, since: SystemTime, stalls: &Stalls) -> Result<()> {
 
 /// What `rosterd status` says of ann's one client.
 fn is_stale<P: Package>(stage: &Stage<Real<P>>, expected: bool) -> Result<()> {
-    let config = stage.folder().join("rosterd.toml");
+    let config = &stage.site().config;
     let mut command = Command::new(env!("CARGO_BIN_EXE_rosterd"));
     let output = command.arg("--config").arg(config).args(["status", "--json"]).output()?;
     let status: Value = serde_json::from_slice(&output.stdout).with_context(|| format!("{output:?}"))?;

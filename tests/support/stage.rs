@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     cable::Cable,
-    daemon::Daemon,
+    daemon::{Daemon, Site},
     manager::Manager,
     ports::Port,
     presence::Heard,
@@ -113,7 +113,7 @@ pub(crate) struct Stage<W> {
     daemon: Daemon,
     is_up: bool,
     manager: Manager,
-    folder: TempDir,
+    _folder: TempDir,
     cable: Cable,
     /// Who looks what HTTPS says of a queue all the time, by the queue.
     watchers: BTreeMap<String, Watcher>,
@@ -137,12 +137,12 @@ impl<W: World> Stage<W> {
         let manager = Manager::login(daemon.https()?, "manager", "a password for tests").await;
         let manager = manager.with_context(|| daemon.log())?;
         let watchers = BTreeMap::new();
-        Ok(Self { world, daemon, is_up: true, manager, cable, watchers, folder, _port: port })
+        Ok(Self { world, daemon, is_up: true, manager, cable, watchers, _folder: folder, _port: port })
     }
 
-    /// Where the daemon's configuration is.
-    pub(crate) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+    /// What the daemon is started with, and where it is.
+    pub(crate) fn site(&self) -> &Site {
+        &self.daemon.site
     }
 
     /// What the server and the daemon have printed.
