@@ -11,7 +11,7 @@ mod support;
 #[path = "load/truth.rs"]
 mod truth;
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use rosterd::{
     domain::{Account, AccountId, BareJid, Desk, Name, Operator, Queue, QueueId, Record, User, UserId},
@@ -80,7 +80,7 @@ fn jid(number: u32) -> BareJid {
 fn records() -> Vec<Record> {
     let account = AccountId::new(1).unwrap();
     let password_hash = password::hash(PASSWORD).unwrap();
-    let boss = Account { id: account, name: name("boss"), password_hash, admins: BTreeSet::new() };
+    let boss = Account::owned(account, name("boss"), password_hash);
     let mut records = vec![Record::NextId(1_000), Record::Account(boss)];
     for number in 0..QUEUES {
         let (queue, user) = (queue_id(number), user_id(number));
