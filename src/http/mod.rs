@@ -99,7 +99,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
 /// What is served without TLS: public presence, and nothing else.
 pub fn public_router(settings: &Settings, desk: Handle) -> Router {
     presence::routes(settings, desk)
-        .fallback(async || Failure::not_found())
+        .fallback(async || presence::refuse(Failure::not_found()))
         .layer(CatchPanicLayer::custom(watch::panicked))
 }
 

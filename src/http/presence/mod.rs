@@ -145,7 +145,7 @@ fn answer<B: IntoResponse>(
 }
 
 /// A failure that any page may read.
-fn refuse(failure: Failure) -> Response {
+pub(super) fn refuse(failure: Failure) -> Response {
     (COMMON, failure).into_response()
 }
 
