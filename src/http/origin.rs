@@ -16,20 +16,20 @@ use super::{Failure, auth};
 
 /// What who is refused is told.
 const REFUSED: &str = "this request comes from a page of another site, which may change nothing here: send it from a page of \
-                       this host (a reverse proxy has to pass the Host header on), or from a program with an Authorization \
-                       header and no cookie";
+                       this host (a reverse proxy has to pass the Host header on), or from a program with a token and no \
+                       cookie";
 
 /// Refuses what a page of another site asks to be changed, in the shape of `E`.
 pub(super) async fn only_ours<E: From<Failure> + IntoResponse>(request: Request, next: Next) -> Response {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if is_safe || is_by_header_alone(request.headers()) || may_change(&request) {
+    if is_safe || is_by_token_alone(request.headers()) || may_change(&request) {
         return next.run(request).await;
     }
     E::from(Failure::new(StatusCode::FORBIDDEN, REFUSED)).into_response()
 }
 
-fn is_by_header_alone(headers: &HeaderMap) -> bool {
-    headers.contains_key(header::AUTHORIZATION) && !auth::has_session(headers)
+fn is_by_token_alone(headers: &HeaderMap) -> bool {
+    auth::has_token(headers) && !auth::has_session(headers)
 }
 
 /// Whether the request comes from one of our pages, from the user themselves, or from no browser.
@@ -127,11 +127,11 @@ mod tests {
         ] {
             let reply = rig.send(request, r#"{"name": "new"}"#, &foreign).await;
             insta::allow_duplicates! {
-                insta::assert_snapshot!(reply.line(), @r#"403 {"success":null,"message":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with an Authorization header and no cookie","error":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with an Authorization header and no cookie"}"#);
+                insta::assert_snapshot!(reply.line(), @r#"403 {"success":null,"message":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with a token and no cookie","error":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with a token and no cookie"}"#);
             }
         }
         let problem = rig.send("POST /v1/users", "{}", &foreign).await;
-        insta::assert_snapshot!(problem.line(), @r#"403 {"type":"about:blank","title":"Forbidden","status":403,"detail":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with an Authorization header and no cookie"}"#);
+        insta::assert_snapshot!(problem.line(), @r#"403 {"type":"about:blank","title":"Forbidden","status":403,"detail":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with a token and no cookie"}"#);
         assert_eq!(problem.header("content-type"), Some("application/problem+json; charset=utf-8"));
         let both = [foreign.as_slice(), &[("authorization", "Basic Ym9zczpwYXNzOndvcmQ=")]].concat();
         assert_eq!(rig.send("DELETE /2011-12-03/queues/4", "", &both).await.status, 403, "the cookie counts");
@@ -150,7 +150,14 @@ mod tests {
         };
         assert_eq!(ask("PUT /2011-12-03/queues/3", &rename("a"), &[&ours]).await, 200);
         assert_eq!(ask("PUT /2011-12-03/queues/3", &rename("b"), &[&[HOST, SESSION]]).await, 200, "no browser");
-        assert_eq!(ask("PUT /2011-12-03/queues/3", &rename("c"), &[&foreign, &[basic]]).await, 200, "no cookie");
+        let [good, token] = [basic, ("authorization", "Bearer of-nobody")];
+        assert_eq!(ask("PUT /2011-12-03/queues/3", &rename("c"), &[&[HOST], &[good]]).await, 200, "no browser");
+        assert_eq!(
+            ask("PUT /2011-12-03/queues/3", &rename("d"), &[&foreign, &[good]]).await,
+            403,
+            "kept by the browser"
+        );
+        assert_eq!(ask("PUT /2011-12-03/queues/3", &rename("d"), &[&foreign, &[token]]).await, 401, "it is looked at");
         assert_eq!(ask("GET /2011-12-03/queues/3", "", &[&foreign, &[SESSION]]).await, 200, "it changes nothing");
     }
 

@@ -72,6 +72,11 @@ async fn from_authorization(site: &Site, headers: &HeaderMap) -> Result<Option<F
     Ok(known.map(|known| Found { account: known.account, who: known.who(), touch: None }))
 }
 
+/// Whether the request shows a token, of whatever worth.
+pub(super) fn has_token(headers: &HeaderMap) -> bool {
+    bearer::shown(headers).is_some()
+}
+
 /// The 401 of a request with these headers. Browsers answer a challenge with a dialog, so pages and clients that log in by
 /// cookie get none; curl and its like need one.
 fn unauthenticated(headers: &HeaderMap) -> Failure {
