@@ -4,21 +4,26 @@
 //! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
 
 mod follows;
+mod returns;
 
 use std::{
     collections::VecDeque,
     future::Future,
     pin::Pin,
     sync::{Arc, OnceLock, PoisonError, RwLock},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use self::follows::{Follower, Follows};
+use self::{
+    follows::{Follower, Follows},
+    returns::Returns,
+};
 use crate::{
+    clock::Clock,
     domain::{
         BareJid, By, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
         Refusal, RosterWrite, UnixTime, Who,
@@ -110,6 +115,7 @@ pub struct Handle {
     events: broadcast::Sender<Event>,
     failure: Arc<OnceLock<Arc<StoreError>>>,
     shortage: watch::Receiver<Option<Arc<StoreError>>>,
+    clock: Clock,
 }
 
 impl Handle {
@@ -127,6 +133,12 @@ impl Handle {
     /// Reads from the desk. `question` holds up everybody else, so it should not take long.
     pub fn read<T>(&self, question: impl FnOnce(&Desk) -> T) -> T {
         question(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The clock by which suspensions end.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Everything that changes from now on.
@@ -190,6 +202,7 @@ pub struct Engine {
     failed: CancellationToken,
     waiting: VecDeque<Asked>,
     follows: Follows,
+    returns: Returns,
     warn_due: Instant,
     batch: Option<Batch>,
     outbox: Option<mpsc::Sender<Effect>>,
@@ -200,10 +213,10 @@ pub struct Engine {
     progress_due: Instant,
 }
 
-/// The time of day. Before 1970 it is 1970.
+/// The time of day.
 #[must_use]
 pub fn unix_now() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    Clock::System.now()
 }
 
 fn now() -> Instant {
@@ -214,6 +227,17 @@ impl Engine {
     /// An engine for `desk`, which holds all that `committer` has kept. `failed` is cancelled when the store fails.
     #[must_use]
     pub fn new(desk: Desk, committer: Committer, failed: CancellationToken) -> (Self, Handle, mpsc::Sender<Fact>) {
+        Self::by(Clock::System, desk, committer, failed)
+    }
+
+    /// The same, by another clock.
+    #[must_use]
+    pub fn by(
+        clock: Clock,
+        desk: Desk,
+        committer: Committer,
+        failed: CancellationToken,
+    ) -> (Self, Handle, mpsc::Sender<Fact>) {
         let desk = Arc::new(RwLock::new(desk));
         let (fact_sender, facts) = mpsc::channel(FACTS_MOST);
         let (request_sender, requests) = mpsc::channel(EDITS_MOST);
@@ -226,6 +250,7 @@ impl Engine {
             events: events.clone(),
             failure: failure.clone(),
             shortage,
+            clock: clock.clone(),
         };
         let engine = Self {
             desk,
@@ -238,6 +263,7 @@ impl Engine {
             failed,
             waiting: VecDeque::new(),
             follows: Follows::default(),
+            returns: Returns::new(clock),
             warn_due: now(),
             batch: None,
             outbox: None,
@@ -262,9 +288,15 @@ impl Engine {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
             self.take_listed();
-            while self.batch.is_none() && (self.follows.is_due(now()) || !self.waiting.is_empty()) {
-                self.start_batch();
+            let is_return_due = !stopping && self.is_return_due();
+            while self.batch.is_none()
+                && (self.follows.is_due(now()) || !self.waiting.is_empty() || !stopping && self.is_return_due())
+            {
+                self.start_batch(stopping);
             }
+            // Who should be enabled by now is so before anybody is heard, or told anything.
+            let starting = self.returns.are_first && is_return_due;
+            self.returns.are_first = starting;
             self.warn_of_follows();
             if stopping && self.batch.is_none() && self.waiting.is_empty() {
                 break;
@@ -274,9 +306,10 @@ impl Engine {
             // A link that takes nothing keeps the desk from its work there, but nothing is shown the longer for that.
             let deadline = self.with(|desk| if blocked { desk.next_expiry() } else { desk.next_deadline() });
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
-            let deadline = deadline.into_iter().chain(retry).min();
+            let returns = self.next_return().filter(|_| self.batch.is_none() && !stopping);
+            let deadline = deadline.into_iter().chain(retry).chain(returns).min();
             tokio::select! {
-                Some(fact) = self.facts.recv() => self.take_facts(fact),
+                Some(fact) = self.facts.recv(), if !starting => self.take_facts(fact),
                 Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
                 (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
                 () = room(sending) => {}
@@ -291,6 +324,10 @@ impl Engine {
 
     fn with<T>(&self, step: impl FnOnce(&mut Desk) -> T) -> T {
         step(&mut self.desk.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn read<T>(&self, question: impl FnOnce(&Desk) -> T) -> T {
+        question(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn take_facts(&mut self, first: Fact) {
@@ -393,7 +430,7 @@ impl Engine {
     }
 
     /// Plans what waits, and has written what fits together. What clashes waits for the next round; the first never does.
-    fn start_batch(&mut self) {
+    fn start_batch(&mut self, stopping: bool) {
         if let Some(failure) = self.failure.get() {
             self.follows = Follows::default();
             for asked in self.waiting.drain(..) {
@@ -402,6 +439,8 @@ impl Engine {
             return;
         }
         let (mut waiting, mut follows) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.follows));
+        let wall = self.returns.now();
+        let returns = if stopping { 0 } else { self.returns.most() };
         let mut taken = Vec::new();
         let mut later = VecDeque::new();
         let at = unix_now();
@@ -436,6 +475,15 @@ impl Engine {
                 }
                 taken.extend(follows.pop());
             }
+            for (queue, user) in desk.returns(wall).take(returns).collect::<Vec<_>>() {
+                // What clashes is due still when this is written.
+                if let Ok(plan) = desk.plan(&Who::Daemon.into(), at, &Edit::EndSuspension { queue, user, now: wall })
+                    && claims.join(plan.claims).is_ok()
+                {
+                    debug!(%queue, %user, "suspension over");
+                    change.extend(plan.change);
+                }
+            }
         });
         (self.waiting, self.follows) = (later, follows);
         if change.is_empty() {
@@ -453,9 +501,15 @@ impl Engine {
         let Some(batch) = self.batch.take() else { return };
         let failure = match result {
             Ok(()) => {
-                let events = self.with(|desk| desk.commit(change));
+                let events = self.with(|desk| {
+                    // What is to change now changes now.
+                    let mut events = desk.expire(now());
+                    events.extend(desk.commit(change));
+                    events
+                });
                 self.tell(events);
                 self.short.send_if_modified(|short| short.take().is_some());
+                self.returns.not_before = None;
                 None
             }
             Err(failure) => Some(Arc::new(failure)),
@@ -467,6 +521,7 @@ impl Engine {
                 self.short.send_replace(Some(short.clone()));
                 // Nobody asks for these again, so they wait.
                 self.follows.not_before = Some(now() + WARN_EVERY);
+                self.returns.not_before = Some(now() + WARN_EVERY);
                 for (who, follow) in batch.follows {
                     if !self.follows.waits(&who) {
                         self.follows.put(who, follow);

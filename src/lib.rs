@@ -19,11 +19,12 @@
 //! | module | what it does | what it may name |
 //! |---|---|---|
 //! | [`domain`] | all rules, pure: no async, no clock, no I/O, no serde, no logging | nothing |
-//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, hands out a [`engine::Handle`] | `domain`, `store`, `telemetry` |
-//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `config`, `domain`, `engine`, `telemetry` |
-//! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]) | `config`, `domain`, `engine`, `password`, `telemetry` |
+//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, ends suspensions in time, hands out a [`engine::Handle`] | `clock`, `domain`, `store`, `telemetry` |
+//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `clock`, `config`, `domain`, `engine`, `telemetry` |
+//! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]) | `clock`, `config`, `domain`, `engine`, `password`, `telemetry` |
 //! | [`ejabberd`] | rosters written through ejabberd's HTTP API, where people are onboarded that way | `config`, `domain`, `engine`, `telemetry` |
 //! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
+//! | [`clock`] | what time it is for people, and how moments are written | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
 //! | [`cli`] | the command line, one file a subcommand | `app`, `config`, `domain`, `engine`, `http`, `password`, `store`, `telemetry` |
@@ -127,17 +128,21 @@
 //! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
 //!    [`app::serve`].
 //! 10. Numbers of accounts, users and queues are never used again.
+//! 11. Nobody is enabled before their suspension ends, by people's clock, and nobody stays suspended for longer than it takes to
+//!     notice and to store it; those that ended before a start come before its first fact (`tests/suspensions.rs`).
 //!
 //! # Where to put what is new
 //!
 //! A rule: in [`domain`], with a case beside it, and a property if it is one. A request that is answered on the link: a file in
 //! `xmpp`. A command that people run from their client: a file in `xmpp/adhoc`, which says what each stage shows, and what is
-//! to be changed in the end. A resource of an API: a file in its family's folder under `http`. Something that people decide: a
+//! to be changed in the end. A resource of an API: a file in its family's folder under `http`; below
+//! `/v1` with its description, which `deploy/openapi.json` repeats. Something that people decide: a
 //! [`domain::Record`], its stored form in `store/record.rs`, an [`domain::Edit`], its plan and its commit. A key: in
 //! its section's file under `config`.
 
 pub mod domain;
 
+pub mod clock;
 pub mod engine;
 
 pub mod ejabberd;

@@ -15,7 +15,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 use rosterd::domain::{
     ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy,
-    Published, QueueFields, QueueId, Seen, Show, UnixTime, UserFields, UserId, Who,
+    Published, QueueFields, QueueId, Seen, Show, SuspensionFields, UnixTime, UserFields, UserId, Who,
 };
 
 const USERS: usize = 4;
@@ -424,7 +424,7 @@ impl Model {
             }
             Step::Enable(u, q, enabled) => {
                 let (queue, user, enabled) = (self.queues[q].0, self.users[u].0, Some(enabled));
-                let edit = Edit::Enable { account, queue, user, enabled };
+                let edit = Edit::Enable { account, queue, user, enabled, suspension: SuspensionFields::default() };
                 prop_assert_eq!(
                     self.desk.plan(&Who::Daemon.into(), UnixTime(0), &edit).is_ok(),
                     self.assigned.contains_key(&(q, u))

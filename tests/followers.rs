@@ -52,7 +52,7 @@ fn records(followers: usize) -> Vec<Record> {
         Record::User(User { id: ann, account, name: name("ann"), jid, email: None }),
         queue(law, "law"),
         queue(tax, "tax"),
-        Record::Operator(Operator { queue: law, user: ann, enabled: true, cause: None }),
+        Record::Operator(Operator { queue: law, user: ann, suspended: None }),
     ];
     let subscriber = |number| Record::Subscriber(Subscriber { queue: law, jid: visitor(number) });
     records.extend((0..followers).map(subscriber));

@@ -48,8 +48,7 @@ impl World {
             Record::User(User { id: user(number), account, name, jid: jid(number), email: None })
         }));
         records.push(Record::Queue(queue));
-        let operator =
-            |number| Record::Operator(Operator { queue: law, user: user(number), enabled: true, cause: None });
+        let operator = |number| Record::Operator(Operator { queue: law, user: user(number), suspended: None });
         records.extend((0..users).map(operator));
         let policy = Policy {
             sweep_quiet: Duration::ZERO,

@@ -95,7 +95,7 @@ fn records() -> Vec<Record> {
         }));
         let user_name = name(&format!("u{number}"));
         records.push(Record::User(User { id: user, account, name: user_name, jid: jid(number), email: None }));
-        records.push(Record::Operator(Operator { queue, user, enabled: true, cause: None }));
+        records.push(Record::Operator(Operator { queue, user, suspended: None }));
     }
     records
 }

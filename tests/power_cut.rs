@@ -24,7 +24,7 @@ use std::{
 };
 
 use rosterd::{
-    domain::{AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Subscriber, UserId, Write},
+    domain::{AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Subscriber, Suspension, UserId, Write},
     store::{SledStore, Store},
 };
 use rustix::{
@@ -213,7 +213,9 @@ fn operator(queue: u64, user: u64, chance: &mut Chance) -> Write {
     let (queue, user) = (QueueId::new(number(queue)).unwrap(), UserId::new(number(user)).unwrap());
     match chance.below(4) {
         0 => Write::Delete(Key::Operator(queue, user)),
-        other => Write::Put(Record::Operator(Operator { queue, user, enabled: other == 1, cause: None })),
+        other => {
+            Write::Put(Record::Operator(Operator { queue, user, suspended: (other != 1).then(Suspension::default) }))
+        }
     }
 }
 

@@ -95,12 +95,7 @@ impl Site {
             Record::Queue(Queue { id, account, name, email: None, avatar: None, transcripts: false })
         }));
         records.extend((0..=self.users).map(|user| {
-            Record::Operator(Operator {
-                queue: queue_id(self.queue_of(user)),
-                user: user_id(user),
-                enabled: true,
-                cause: None,
-            })
+            Record::Operator(Operator { queue: queue_id(self.queue_of(user)), user: user_id(user), suspended: None })
         }));
         records.extend((0..=self.queues).map(|queue| {
             let jid = jid(&format!("follower-{queue}@{USER_DOMAIN}"));

@@ -71,7 +71,7 @@ pub(crate) fn fill(desk: &mut Desk, now: Instant) {
         let other = |nth: u32| 2 + (place + 1 + nth * 3_001) % (QUEUES - 2);
         let queues: [_; QUEUES_OF_A_USER as usize] = [queue(first), queue(other(0)), queue(other(1))];
         for queue in queues {
-            put(Record::Operator(Operator { queue, user: id, enabled: true, cause: None }));
+            put(Record::Operator(Operator { queue, user: id, suspended: None }));
         }
     }
     desk.apply(Input::LinkUp, now);

@@ -87,10 +87,11 @@ fn who_is_on(operators: &[OperatorStatus]) -> String {
     let mut on: Vec<_> = operators.iter().filter(|it| it.show != "unavailable").collect();
     on.sort_by_key(|it| !it.enabled);
     let shown = |it: &&OperatorStatus| {
+        let until = it.suspended_until.as_ref().map_or(String::new(), |until| format!(" until {until}"));
         let suspended = match &it.suspended_because {
             _ if it.enabled => String::new(),
-            Some(cause) => format!("suspended: {cause}; "),
-            None => "suspended, ".to_owned(),
+            Some(cause) => format!("suspended{until}: {cause}; "),
+            None => format!("suspended{until}, "),
         };
         let says = |reason: &str| it.reasons.iter().any(|it| it == reason);
         let kept = match () {
@@ -120,6 +121,7 @@ mod tests {
             enabled,
             reasons,
             suspended_because: (name == "kim").then(|| "lunch".to_owned()),
+            suspended_until: (name == "kim").then(|| "2026-11-22T02:30:00Z".to_owned()),
             resources: Vec::new(),
         }
     }
@@ -163,7 +165,7 @@ mod tests {
         not approved yet, so not seen: eve@example.org
 
         QUEUE        SHOW         TAKING WORK  ON
-        law          chat         1 of 2       lee (chat, gone a moment ago), bob (chat), ann (suspended, away), kim (suspended: lunch; xa)
+        law          chat         1 of 2       lee (chat, gone a moment ago), bob (chat), ann (suspended, away), kim (suspended until 2026-11-22T02:30:00Z: lunch; xa)
         a-long-name  unavailable  0 of 2       nobody
         ");
     }

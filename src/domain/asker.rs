@@ -5,9 +5,7 @@ use std::{
     ops::Bound::{Excluded, Unbounded},
 };
 
-use super::{
-    Account, AccountId, BareJid, Cause, Desk, OperatorView, QueueId, QueueView, UserId, UserView, WhoMayFollow,
-};
+use super::{Account, AccountId, BareJid, Desk, OperatorView, QueueId, QueueView, UserId, UserView, WhoMayFollow};
 
 /// Somebody who speaks to us over XMPP, and what they may see: the queues that they may follow ([`WhoMayFollow`]), those
 /// that they staff, and those of the accounts that they are an admin of.
@@ -21,12 +19,6 @@ pub struct Asker<'a> {
 }
 
 impl Desk {
-    /// Why an operator is suspended, where somebody said so.
-    #[must_use]
-    pub fn cause(&self, queue: QueueId, user: UserId) -> Option<&Cause> {
-        self.causes.get(&(queue, user))
-    }
-
     /// Whether a JID is linked to an account.
     #[must_use]
     pub fn is_admin(&self, jid: &BareJid, account: AccountId) -> bool {

@@ -213,13 +213,15 @@ impl Desk {
     }
 
     fn put_operator(&mut self, operator: Operator, events: &mut Vec<Event>) {
-        let Operator { queue, user, enabled, cause } = operator;
+        let Operator { queue, user, suspended } = operator;
+        let enabled = suspended.is_none();
         let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
-        match cause.filter(|_| !enabled) {
-            Some(cause) => self.causes.insert((queue, user), cause),
-            None => self.causes.remove(&(queue, user)),
-        };
         let before = person.enabled_on(queue);
+        if before.is_some() {
+            state.roll.remove(user, before == Some(true), self.suspensions.get(queue, user));
+        }
+        self.suspensions.put(queue, user, suspended);
+        state.roll.add(user, enabled, self.suspensions.get(queue, user));
         let mut staffs = std::mem::take(&mut person.staffs).into_vec();
         staffs.retain(|it| it.queue != queue);
         staffs.reserve_exact(1);
@@ -234,7 +236,7 @@ impl Desk {
         if enabled {
             state.counts.add(person.counted());
         }
-        state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        state.refresh(&self.policy.precedence, self.now, &mut self.outbox, events);
         let (jid, name) = (person.jid.clone(), state.queue.name.clone());
         if first {
             self.ask(user);
@@ -247,13 +249,14 @@ impl Desk {
     fn delete_operator(&mut self, queue: QueueId, user: UserId, events: &mut Vec<Event>) {
         let (Some(person), Some(state)) = (self.people.get_mut(&user), self.queues.get_mut(&queue)) else { return };
         let Some(enabled) = person.enabled_on(queue) else { return };
-        self.causes.remove(&(queue, user));
+        state.roll.remove(user, enabled, self.suspensions.get(queue, user));
+        self.suspensions.put(queue, user, None);
         person.staffs = person.staffs.iter().copied().filter(|it| it.queue != queue).collect();
         state.operators.remove(&user);
         if enabled {
             state.counts.remove(person.counted());
         }
-        state.refresh(&self.policy.precedence, &mut self.outbox, events);
+        state.refresh(&self.policy.precedence, self.now, &mut self.outbox, events);
         let (jid, name) = (person.jid.clone(), state.queue.name.clone());
         if !person.is_assigned() {
             (person.asked, person.standing) = (0, Standing::Unknown);

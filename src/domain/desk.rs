@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Account, AccountId, BareJid, Cause, Event, Input, LinkPhase, Merge, Name, Onboarding, Precedence, Published, Queue,
+    Account, AccountId, BareJid, Event, Input, LinkPhase, Merge, Name, Onboarding, Precedence, Published, Queue,
     QueueId, Seen, Session, Show, Tally, Token, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
@@ -15,7 +15,9 @@ use super::{
     presence::Presence,
     roster::Rosters,
     shown::{Keeping, Kept, News},
+    suspension::Suspensions,
     sweep::Sweep,
+    version::Roll,
 };
 
 /// The settings that decisions depend on.
@@ -129,8 +131,7 @@ pub struct Desk {
     pub(super) token_hashes: HashMap<TokenHash, (AccountId, Name)>,
     pub(super) people: BTreeMap<UserId, Box<Person>>,
     pub(super) queues: BTreeMap<QueueId, QueueState>,
-    /// Why operators are suspended, where somebody said so: few, so they have no place among the assignments.
-    pub(super) causes: HashMap<(QueueId, UserId), Cause>,
+    pub(super) suspensions: Suspensions,
     /// Which accounts a JID is linked to.
     pub(super) admins: HashMap<BareJid, BTreeSet<AccountId>>,
     /// How many followers all queues have together.
@@ -146,6 +147,8 @@ pub struct Desk {
     pub(super) link_trouble: Option<String>,
     /// What [`Person::asked`] counts from.
     pub(super) began: Instant,
+    /// The last moment that the desk was told of.
+    pub(super) now: Tick,
 }
 
 #[derive(Debug)]
@@ -208,6 +211,10 @@ pub(super) struct QueueState {
     pub(super) operators: BTreeSet<UserId>,
     pub(super) counts: Counts,
     pub(super) published: Published,
+    /// When its show changed last.
+    pub(super) changed: Tick,
+    /// What its operators add up to.
+    pub(super) roll: Roll,
     pub(super) subscribers: BTreeMap<BareJid, Told>,
 }
 
@@ -268,12 +275,20 @@ impl QueueState {
             operators: BTreeSet::new(),
             counts: Counts::default(),
             published: Published::EMPTY,
+            changed: Tick::default(),
+            roll: Roll::default(),
             subscribers: BTreeMap::new(),
         }
     }
 
     /// Computes what is to be published anew, and notes it where that has changed.
-    pub(super) fn refresh(&mut self, precedence: &Precedence, outbox: &mut Outbox, events: &mut Vec<Event>) {
+    pub(super) fn refresh(
+        &mut self,
+        precedence: &Precedence,
+        tick: Tick,
+        outbox: &mut Outbox,
+        events: &mut Vec<Event>,
+    ) {
         let now = self.counts.verdict(self.operators.len(), precedence, |_| ());
         let before = std::mem::replace(&mut self.published, now);
         if before == now {
@@ -283,6 +298,7 @@ impl QueueState {
             outbox.retell(self.queue.id);
         }
         if before.show != now.show {
+            self.changed = tick;
             let (id, name) = (self.queue.id, self.queue.name.clone());
             events.push(Event::Queue { id, name, from: before.show, now });
         }
@@ -304,7 +320,7 @@ impl Desk {
             token_hashes: HashMap::new(),
             people: BTreeMap::new(),
             queues: BTreeMap::new(),
-            causes: HashMap::new(),
+            suspensions: Suspensions::default(),
             admins: HashMap::new(),
             followers: 0,
             index: Index::default(),
@@ -315,6 +331,7 @@ impl Desk {
             tally: Tally::default(),
             link_trouble: None,
             began: now,
+            now: Tick::default(),
         }
     }
 

@@ -1,15 +1,15 @@
 //! Plans of who staffs what, who is suspended, and who may say so.
 
 use super::{
-    AccountId, BareJid, Cause, Change, Claim, Claims, Desk, Key, Name, Operator, Outcome, Plan, QueueId, Record,
-    Refusal, UserId, Wish, Write, login::account_plan,
+    AccountId, BareJid, Change, Claim, Claims, Desk, Key, Name, Operator, Outcome, Plan, QueueId, Record, Refusal,
+    Suspension, SuspensionFields, UserId, Wish, Write, login::account_plan,
 };
 
 /// The most JIDs that are linked to an account.
 const ADMINS_MOST: usize = 100;
 
 impl Desk {
-    fn assignment_plan(account: AccountId, queue: QueueId, user: UserId, change: Change) -> Plan {
+    pub(super) fn assignment_plan(account: AccountId, queue: QueueId, user: UserId, change: Change) -> Plan {
         let shared = [Claim::Account(account), Claim::Queue(queue), Claim::User(user)];
         let claims = Claims::of(shared, [Claim::Operator(queue, user)]);
         Plan { change, claims, outcome: Outcome::Done }
@@ -20,40 +20,45 @@ impl Desk {
         self.own_user(account, user)?;
         let change = match self.people[&user].enabled_on(queue) {
             Some(_) => Change::new(),
-            None => vec![Write::Put(Record::Operator(Operator { queue, user, enabled: true, cause: None }))],
+            None => vec![Write::Put(Record::Operator(Operator { queue, user, suspended: None }))],
         };
         Ok(Self::assignment_plan(account, queue, user, change))
     }
 
-    fn own_operator(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<bool, Refusal> {
+    /// How an operator of `account` is suspended; `None` where they are enabled.
+    pub(super) fn suspended(
+        &self,
+        account: AccountId,
+        queue: QueueId,
+        user: UserId,
+    ) -> Result<Option<Suspension>, Refusal> {
         self.own_queue(account, queue)?;
         self.own_user(account, user)?;
-        self.people[&user].enabled_on(queue).ok_or(Refusal::NotAssigned)
+        let enabled = self.people[&user].enabled_on(queue).ok_or(Refusal::NotAssigned)?;
+        Ok((!enabled).then(|| self.suspension(queue, user).cloned().unwrap_or_default()))
     }
 
-    /// `cause` is for a suspension; one that is there keeps its own where none is given.
     pub(super) fn plan_enabling(
         &self,
         account: AccountId,
         queue: QueueId,
         user: UserId,
         enabled: Option<bool>,
-        cause: Option<&Cause>,
+        fields: &SuspensionFields,
     ) -> Result<Plan, Refusal> {
-        let before = self.own_operator(account, queue, user)?;
-        let enabled = enabled.unwrap_or(before);
-        let is_news = cause.is_some_and(|cause| self.causes.get(&(queue, user)) != Some(cause));
-        let change = if enabled != before || (!enabled && is_news) {
-            let cause = cause.filter(|_| !enabled).cloned();
-            vec![Write::Put(Record::Operator(Operator { queue, user, enabled, cause }))]
-        } else {
+        let before = self.suspended(account, queue, user)?;
+        let enabled = enabled.unwrap_or(before.is_none());
+        let suspended = (!enabled).then(|| fields.after(before.clone().unwrap_or_default()));
+        let change = if suspended == before {
             Change::new()
+        } else {
+            vec![Write::Put(Record::Operator(Operator { queue, user, suspended }))]
         };
         Ok(Self::assignment_plan(account, queue, user, change))
     }
 
     pub(super) fn plan_unassignment(&self, account: AccountId, queue: QueueId, user: UserId) -> Result<Plan, Refusal> {
-        self.own_operator(account, queue, user)?;
+        self.suspended(account, queue, user)?;
         let change = vec![Write::Delete(Key::Operator(queue, user))];
         let mut plan = Self::assignment_plan(account, queue, user, change);
         self.end_following(queue, &self.people[&user].jid, &mut plan);
@@ -78,8 +83,8 @@ impl Desk {
         let mut whole = Plan { change: Change::new(), claims: Claims::of(shared, []), outcome: Outcome::Done };
         for queue in queues {
             let plan = match wish {
-                Wish::Suspend(cause) => self.plan_enabling(account, *queue, user, Some(false), cause.as_ref()),
-                Wish::Resume => self.plan_enabling(account, *queue, user, Some(true), None),
+                Wish::Suspend(fields) => self.plan_enabling(account, *queue, user, Some(false), fields),
+                Wish::Resume => self.plan_enabling(account, *queue, user, Some(true), &SuspensionFields::default()),
                 Wish::Assign => self.plan_assignment(account, *queue, user),
                 Wish::Unassign => self.plan_unassignment(account, *queue, user),
             }?;
@@ -117,7 +122,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::domain::{Account, Edit, Policy, Queue, UnixTime, User, Who};
+    use crate::domain::{Account, Cause, Edit, Policy, Queue, UnixTime, User, Who};
 
     /// Account acme (1) with ann (2), bob (3), law (4) and tax (5), which ann staffs; account east (6) with eve (7) and far (8).
     fn desk() -> Desk {
@@ -140,7 +145,7 @@ mod tests {
             put(Record::Queue(Queue { id, account, name: name(text), email: None, avatar: None, transcripts: false }));
         }
         for at in [4, 5] {
-            put(Record::Operator(Operator { queue: queue(at), user: user(2), enabled: true, cause: None }));
+            put(Record::Operator(Operator { queue: queue(at), user: user(2), suspended: None }));
         }
         desk
     }
@@ -174,12 +179,15 @@ mod tests {
     }
 
     fn suspend(why: &str) -> Wish {
-        Wish::Suspend(Cause::parse(why).ok())
+        Wish::Suspend(SuspensionFields::by_hand(Cause::parse(why).ok(), None))
     }
 
     /// Ann's row on a queue: `-` not there, `on`, or `off` and why.
     fn row(desk: &Desk, at: u32) -> String {
-        let cause = || desk.cause(queue(at), user(2)).map_or(String::new(), |cause| format!(" {cause}"));
+        let cause = || {
+            let known = desk.suspension(queue(at), user(2));
+            known.and_then(|it| it.cause.as_ref()).map_or(String::new(), |cause| format!(" {cause}"))
+        };
         match desk.people[&user(2)].enabled_on(queue(at)) {
             None => format!("-{}", cause()),
             Some(true) => format!("on{}", cause()),
@@ -197,7 +205,17 @@ mod tests {
         ask(&mut desk, "ann", 2, &[4, 4], suspend("dentist")).unwrap();
         assert_eq!(row(&desk, 4), "off dentist");
         let account = AccountId::new(1).unwrap();
-        edit(&mut desk, &Edit::Enable { account, queue: queue(4), user: user(2), enabled: Some(false) }).unwrap();
+        edit(
+            &mut desk,
+            &Edit::Enable {
+                account,
+                queue: queue(4),
+                user: user(2),
+                enabled: Some(false),
+                suspension: SuspensionFields::default(),
+            },
+        )
+        .unwrap();
         assert_eq!(row(&desk, 4), "off dentist", "the API changes nothing");
         ask(&mut desk, "ann", 2, &[4], Wish::Resume).unwrap();
         assert_eq!((row(&desk, 4), row(&desk, 5)), ("on".into(), "off lunch".into()));
@@ -208,7 +226,7 @@ mod tests {
         assert_eq!(again.records(), records);
         let account = AccountId::new(1).unwrap();
         edit(&mut desk, &Edit::DeleteQueue { account, queue: queue(5) }).unwrap();
-        assert_eq!((row(&desk, 5), desk.causes.len()), ("-".into(), 0));
+        assert_eq!((row(&desk, 5), desk.suspensions.len()), ("-".into(), 0));
     }
 
     #[test]
@@ -273,7 +291,12 @@ mod tests {
         let mut desk = desk();
         let name = Name::parse("acme", 60).unwrap();
         edit(&mut desk, &Edit::LinkAdmin { name: name.clone(), jid: jid("sue") }).unwrap();
-        let asked = Edit::Asked { by: jid("sue"), user: user(2), queues: vec![queue(4)], wish: Wish::Suspend(None) };
+        let asked = Edit::Asked {
+            by: jid("sue"),
+            user: user(2),
+            queues: vec![queue(4)],
+            wish: Wish::Suspend(SuspensionFields::default()),
+        };
         let mut claims =
             desk.plan(&Who::Daemon.into(), UnixTime(0), &Edit::UnlinkAdmin { name, jid: jid("sue") }).unwrap().claims;
         assert!(

@@ -2,7 +2,9 @@
 
 use std::{fmt, net::IpAddr};
 
-use super::{AccountId, BareJid, Cause, Name, QueueId, Record, Role, TokenHash, UnixTime, UserId};
+use super::{
+    AccountId, BareJid, Name, QueueId, Record, Role, Staffing, SuspensionFields, TokenHash, UnixTime, UserId, Version,
+};
 
 /// The fields of a queue that can be set; `None` leaves a field as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -228,8 +230,30 @@ pub enum Edit {
         queue: QueueId,
         /// Whom.
         user: UserId,
-        /// `false` suspends; `None` changes nothing, but tells whether the assignment is there.
+        /// `false` suspends; `None` leaves that as it is, but tells whether the assignment is there.
         enabled: Option<bool>,
+        /// What is to be known of the suspension; nothing is known of who is enabled.
+        suspension: SuspensionFields,
+    },
+    /// Enable an operator whose suspension is over; where it is not, nothing changes.
+    EndSuspension {
+        /// Where.
+        queue: QueueId,
+        /// Whom.
+        user: UserId,
+        /// Now.
+        now: UnixTime,
+    },
+    /// Change many operators of a queue, all or none.
+    Staff {
+        /// Who asks.
+        account: AccountId,
+        /// Where.
+        queue: QueueId,
+        /// Only where the operators have one of these versions; `None`: whatever they have.
+        versions: Option<Vec<Version>>,
+        /// What.
+        staffing: Staffing,
     },
     /// End an assignment.
     Unassign {
@@ -276,9 +300,9 @@ pub enum Edit {
 /// What can be asked for from a chat client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
-    /// Suspend. Who is suspended already stays so, for this cause where there is one, else for the one before.
-    Suspend(Option<Cause>),
-    /// Enable again; the cause is forgotten.
+    /// Suspend. Who is suspended already stays so, and this is known of it then.
+    Suspend(SuspensionFields),
+    /// Enable again; what was known of the suspension is forgotten.
     Resume,
     /// Assign, enabled; an assignment that is there stays as it is. Only an admin may.
     Assign,
@@ -345,6 +369,17 @@ pub enum Refusal {
     NoUser,
     /// The user is not assigned to the queue.
     NotAssigned,
+    /// What is to be changed is not any more what it was.
+    Changed,
+    /// The queue has more operators than can be set at a time, or more were named.
+    TooManyOperators {
+        /// The most.
+        most: usize,
+    },
+    /// A user is named twice.
+    Twice,
+    /// These of what was named can not be, by their place in it.
+    Items(Vec<(usize, Refusal)>),
     /// They are neither the user nor an admin of the account.
     NotAllowed,
     /// The account has as many admins as it may.
@@ -400,6 +435,12 @@ impl fmt::Display for Refusal {
             Self::TooManyFollowers => f.write_str("the queue has as many followers as it may have"),
             Self::NoUser => f.write_str("there is no such user"),
             Self::NotAssigned => f.write_str("the user is not assigned to the queue"),
+            Self::Changed => f.write_str("it was changed meanwhile: read it again"),
+            Self::TooManyOperators { most } => {
+                write!(f, "no more than {most} operators can be set at a time, of a queue that has no more either")
+            }
+            Self::Twice => f.write_str("the user is named twice"),
+            Self::Items(items) => write!(f, "{} of what was named can not be", items.len()),
             Self::NotAllowed => f.write_str("they may not change this"),
             Self::TooManyAdmins { most } => write!(f, "an account can have at most {most} JIDs of admins"),
             Self::NotLinked(jid) => write!(f, "the JID {jid} is not linked to the account"),

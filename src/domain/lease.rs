@@ -19,12 +19,17 @@ impl Tick {
         Self(u32::try_from(tenths).unwrap_or(u32::MAX))
     }
 
+    /// The same, but never the one that stands for nothing yet.
+    pub(super) fn or_first(self) -> Self {
+        Self(self.0.max(1))
+    }
+
     pub(super) fn after(self, length: Duration) -> Self {
         let tenths = u32::try_from(length.as_millis().div_ceil(100)).unwrap_or(u32::MAX);
         Self(self.0.saturating_add(tenths))
     }
 
-    fn instant(self, began: Instant) -> Instant {
+    pub(super) fn instant(self, began: Instant) -> Instant {
         began + Duration::from_millis(u64::from(self.0) * 100)
     }
 }

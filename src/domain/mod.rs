@@ -20,6 +20,7 @@ pub mod queue;
 pub mod record;
 pub mod role;
 pub mod show;
+pub mod suspension;
 pub mod user;
 
 mod commit;
@@ -32,7 +33,9 @@ mod outgoing;
 mod restore;
 mod roster;
 mod shown;
+mod staffing;
 mod sweep;
+mod version;
 mod views;
 
 pub use account::{Account, Login, Session, Token, TokenHash, UnixTime};
@@ -54,6 +57,9 @@ pub use restore::Inconsistent;
 pub use role::Role;
 pub use roster::WRITES_MOST;
 pub use show::{Merge, Precedence, Show};
+pub use staffing::{ROWS_MOST, Staffing};
+pub use suspension::{Suspension, SuspensionFields};
 pub use sweep::LinkPhase;
 pub use user::User;
+pub use version::Version;
 pub use views::{Books, OperatorView, QueueView, ResourceView, Tally, UserView};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{QueueId, UserId};
+use super::{QueueId, Suspension, UserId};
 
 /// One user assigned to one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,10 +11,8 @@ pub struct Operator {
     pub queue: QueueId,
     /// The user.
     pub user: UserId,
-    /// `false`: suspended, which counts for nothing whatever the user's presence.
-    pub enabled: bool,
-    /// Why they are suspended, where somebody said so. Nobody who is enabled has one.
-    pub cause: Option<Cause>,
+    /// Suspended, which counts for nothing whatever the user's presence; `None`: enabled.
+    pub suspended: Option<Suspension>,
 }
 
 /// Why somebody is suspended, in the words of whoever did it: one line of text that every wire can carry.

@@ -76,6 +76,12 @@ impl Claims {
         self.0.insert(exclusive, true);
     }
 
+    /// Adds an assignment that the plan changes.
+    pub(super) fn add_operator(&mut self, queue: QueueId, user: UserId) {
+        self.0.insert(Claim::User(user), false);
+        self.add(Claim::Operator(queue, user));
+    }
+
     /// Adds the claims of another plan.
     ///
     /// # Errors
@@ -140,7 +146,13 @@ impl Desk {
             Edit::UpdateUser { account, user, fields } => self.plan_user_update(account, user, fields),
             Edit::DeleteUser { account, user } => self.plan_user_removal(account, user),
             Edit::Assign { account, queue, user } => self.plan_assignment(account, queue, user),
-            Edit::Enable { account, queue, user, enabled } => self.plan_enabling(account, queue, user, enabled, None),
+            Edit::Enable { account, queue, user, enabled, suspension } => {
+                self.plan_enabling(account, queue, user, enabled, &suspension)
+            }
+            Edit::Staff { account, queue, versions, staffing } => {
+                self.plan_staffing(account, queue, versions.as_deref(), &staffing)
+            }
+            Edit::EndSuspension { queue, user, now } => Ok(self.plan_return(queue, user, now)),
             Edit::Unassign { account, queue, user } => self.plan_unassignment(account, queue, user),
             Edit::Asked { by, user, queues, wish } => self.plan_asked(&by, user, &queues, &wish),
             Edit::Follow { queue, jid } => self.plan_following(&queue, jid),

@@ -62,6 +62,8 @@ pub(crate) struct Presence {
     resources: Box<[Resource]>,
     /// Whether anything at all was heard, be it that they are offline.
     pub(crate) heard: bool,
+    /// When what is shown of the user changed last. It outlives what was seen; here is room for it.
+    pub(super) changed: Tick,
 }
 
 impl Presence {
@@ -122,7 +124,7 @@ impl Presence {
     }
 
     pub(crate) fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { changed: self.changed, ..Self::default() };
     }
 
     pub(crate) fn resources(&self) -> &[Resource] {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, BareJid, Claim, Desk, Edit, Name, Refusal, UnixTime, Who};
+use super::{AccountId, BareJid, Claim, Desk, Edit, Name, Refusal, Staffing, UnixTime, Who};
 
 /// What a login or a token may do with its account; each may what the one before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -63,14 +63,8 @@ impl Desk {
                 let is_theirs = matches!(self.need(edit), Need::Chat(who) if who == jid);
                 return if is_theirs { Ok(None) } else { Err(Refusal::NotAllowed) };
             }
-            Who::Login { account, name } => {
-                let login = self.accounts.get(account).and_then(|state| state.account.logins.get(name));
-                (*account, login.map(|login| login.role), Claim::Account(*account))
-            }
-            Who::Token { account, name } => {
-                let token = self.tokens.get(&(*account, name.clone())).filter(|token| token.is_good(at));
-                (*account, token.map(|token| token.role), Claim::Token(*account, name.clone()))
-            }
+            Who::Login { account, .. } => (*account, self.role(who, at), Claim::Account(*account)),
+            Who::Token { account, name } => (*account, self.role(who, at), Claim::Token(*account, name.clone())),
         };
         let role = role.ok_or(Refusal::Ended)?;
         match self.need(edit) {
@@ -81,11 +75,27 @@ impl Desk {
         }
     }
 
+    /// What somebody who uses the API is, where they are anything.
+    #[must_use]
+    pub fn role(&self, who: &Who, at: UnixTime) -> Option<Role> {
+        match who {
+            Who::Daemon | Who::Local(_) | Who::Jid(_) => None,
+            Who::Login { account, name } => {
+                self.accounts.get(account).and_then(|state| state.account.logins.get(name)).map(|login| login.role)
+            }
+            Who::Token { account, name } => {
+                self.tokens.get(&(*account, name.clone())).filter(|token| token.is_good(at)).map(|token| token.role)
+            }
+        }
+    }
+
     fn need<'a>(&self, edit: &'a Edit) -> Need<'a> {
         let named = |name: &Name| self.account_named(name).map(|account| account.id);
         let of_login = |name: &Name| self.logins.get(name).copied();
         match edit {
-            Edit::AddAccount { .. } | Edit::RemoveAccount { .. } | Edit::Import { .. } => Need::Machine,
+            Edit::AddAccount { .. } | Edit::RemoveAccount { .. } | Edit::Import { .. } | Edit::EndSuspension { .. } => {
+                Need::Machine
+            }
             Edit::LinkAdmin { name, .. } | Edit::UnlinkAdmin { name, .. } => Need::Role(Role::Owner, named(name)),
             Edit::AddLogin { account, .. } | Edit::AddToken { account, .. } | Edit::RevokeToken { account, .. } => {
                 Need::Role(Role::Owner, named(account))
@@ -101,8 +111,11 @@ impl Desk {
             | Edit::UpdateUser { account, .. }
             | Edit::DeleteUser { account, .. }
             | Edit::Assign { account, .. }
-            | Edit::Unassign { account, .. } => Need::Role(Role::Owner, Some(*account)),
-            Edit::Enable { account, .. } => Need::Role(Role::Supervisor, Some(*account)),
+            | Edit::Unassign { account, .. }
+            | Edit::Staff { account, staffing: Staffing::Exactly(_), .. } => Need::Role(Role::Owner, Some(*account)),
+            Edit::Enable { account, .. } | Edit::Staff { account, staffing: Staffing::Change(_), .. } => {
+                Need::Role(Role::Supervisor, Some(*account))
+            }
             Edit::Rehash { .. }
             | Edit::OpenSession { .. }
             | Edit::TouchSession { .. }

@@ -11,6 +11,7 @@ use super::{
     Desk, Event, LinkPhase, Show, UserId,
     availability::Counts,
     desk::{Person, Standing},
+    lease::Tick,
     presence::Presence,
 };
 
@@ -176,19 +177,20 @@ impl Desk {
 
     /// Counts a user anew who counted for `before`.
     fn recount(&mut self, id: UserId, before: Counted, events: &mut Vec<Event>) {
-        let Some(person) = self.people.get(&id) else { return };
+        let Some(person) = self.people.get_mut(&id) else { return };
         let now = person.counted();
         if now == before {
             return;
         }
         if before.shown != now.shown {
+            person.presence.changed = self.now;
             events.push(Event::User { id, from: before.shown, to: now.shown });
         }
         for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
             let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
             state.counts.remove(before);
             state.counts.add(now);
-            state.refresh(&self.policy.precedence, &mut self.outbox, events);
+            state.refresh(&self.policy.precedence, self.now, &mut self.outbox, events);
         }
     }
 
@@ -228,6 +230,9 @@ impl Desk {
         for (id, person) in &mut self.people {
             let from = person.shown;
             change(person);
+            if from != person.shown {
+                person.presence.changed = self.now;
+            }
             // Without a link nobody is there, which need not be said of each.
             if is_linked && from != person.shown {
                 events.push(Event::User { id: *id, from, to: person.shown });
@@ -238,7 +243,7 @@ impl Desk {
             }
         }
         for state in self.queues.values_mut() {
-            state.refresh(&self.policy.precedence, &mut self.outbox, events);
+            state.refresh(&self.policy.precedence, self.now, &mut self.outbox, events);
         }
     }
 
@@ -256,12 +261,14 @@ impl Desk {
 
     /// Ends what is over, and where everybody was heard, what is held. All of it counts no longer before any of that shows.
     pub(super) fn let_go(&mut self, now: Instant, all_heard: bool) -> Vec<Event> {
+        self.now = Tick::at(self.began, now).or_first();
         let mut events = Vec::new();
         let mut queues = BTreeSet::new();
         while let Some(id) = self.keeping.take_over(now) {
             let Some(person) = self.people.get_mut(&id) else { continue };
             let before = person.counted();
             person.show_truth();
+            person.presence.changed = self.now;
             events.push(Event::User { id, from: before.shown, to: person.shown });
             for staffs in person.staffs.iter().filter(|staffs| staffs.enabled) {
                 let state = self.queues.get_mut(&staffs.queue).expect("who is deleted is unassigned before");
@@ -275,7 +282,7 @@ impl Desk {
         }
         for id in queues {
             let state = self.queues.get_mut(&id).expect("it was there a moment ago");
-            state.refresh(&self.policy.precedence, &mut self.outbox, &mut events);
+            state.refresh(&self.policy.precedence, self.now, &mut self.outbox, &mut events);
         }
         events
     }

@@ -3,13 +3,14 @@
 use std::{
     collections::BTreeMap,
     ops::Bound::{Excluded, Unbounded},
+    time::Instant,
 };
 
 use super::{
     Account, AccountId, BareJid, Cause, Desk, LinkPhase, Name, Published, Queue, QueueId, Reason, Record, Session,
     Show, Subscriber, TokenHash, UnixTime, UserId,
     desk::{Person, QueueState, Standing},
-    lease::Life,
+    lease::{Life, Tick},
     shown::Kept,
 };
 
@@ -63,6 +64,8 @@ pub struct OperatorView<'a> {
     pub enabled: bool,
     /// Why they are suspended, where somebody said so.
     pub cause: Option<&'a Cause>,
+    /// When they are enabled again, where somebody said so.
+    pub until: Option<UnixTime>,
 }
 
 /// A resource of a user.
@@ -78,6 +81,12 @@ pub struct ResourceView<'a> {
     pub stale: bool,
     /// What it said last could not be read, so it does not count; its show and priority say nothing.
     pub unreadable: bool,
+    /// It has been silent for long, and it is being found out whether it is there; it counts meanwhile.
+    pub doubted: bool,
+    /// Since when it is stale or doubted, else when it was heard last.
+    pub since: Instant,
+    /// Its status text.
+    pub status: Option<&'a str>,
 }
 
 /// What one account can see: its own, and nothing else.
@@ -90,8 +99,14 @@ pub struct Books<'a> {
 impl<'a> Books<'a> {
     /// Its queues, by number.
     pub fn queues(self) -> impl Iterator<Item = QueueView<'a>> {
+        self.queues_after(None)
+    }
+
+    /// Its queues whose number is above `after`, by number.
+    pub fn queues_after(self, after: Option<QueueId>) -> impl Iterator<Item = QueueView<'a>> {
+        let range = (after.map_or(Unbounded, Excluded), Unbounded);
         let state = self.desk.accounts.get(&self.account);
-        state.into_iter().flat_map(|state| &state.queues).filter_map(move |id| self.queue(*id))
+        state.into_iter().flat_map(move |state| state.queues.range(range)).filter_map(move |id| self.queue(*id))
     }
 
     /// One of its queues.
@@ -121,8 +136,25 @@ impl<'a> Books<'a> {
     /// The operators of one of its queues, by the number of the user; `None` when it has no such queue.
     #[must_use]
     pub fn operators(self, queue: QueueId) -> Option<impl Iterator<Item = OperatorView<'a>>> {
+        self.operators_after(queue, None)
+    }
+
+    /// The same, of those whose number is above `after`.
+    #[must_use]
+    pub fn operators_after(
+        self,
+        queue: QueueId,
+        after: Option<UserId>,
+    ) -> Option<impl Iterator<Item = OperatorView<'a>>> {
+        let range = (after.map_or(Unbounded, Excluded), Unbounded);
         let state = self.queue_state(queue)?;
-        Some(state.operators.iter().filter_map(move |user| self.operator(queue, *user)))
+        Some(state.operators.range(range).filter_map(move |user| self.operator(queue, *user)))
+    }
+
+    /// How many operators one of its queues has.
+    #[must_use]
+    pub fn operator_count(self, queue: QueueId) -> Option<usize> {
+        self.queue_state(queue).map(|state| state.operators.len())
     }
 
     /// The assignments of one of its users, by the number of the queue; `None` when it has no such user.
@@ -137,8 +169,9 @@ impl<'a> Books<'a> {
     pub fn operator(self, queue: QueueId, user: UserId) -> Option<OperatorView<'a>> {
         let person = self.person(user)?;
         let enabled = person.enabled_on(queue)?;
-        let cause = self.desk.cause(queue, user);
-        Some(OperatorView { queue: self.queue(queue)?, user: self.desk.user_view(user, person), enabled, cause })
+        let known = self.desk.suspension(queue, user);
+        let (cause, until) = (known.and_then(|it| it.cause.as_ref()), known.and_then(|it| it.until));
+        Some(OperatorView { queue: self.queue(queue)?, user: self.desk.user_view(user, person), enabled, cause, until })
     }
 
     fn queue_state(self, id: QueueId) -> Option<&'a QueueState> {
@@ -212,6 +245,9 @@ impl Desk {
             priority: it.priority,
             stale: it.life == Life::Stale,
             unreadable: it.life == Life::Unread,
+            doubted: matches!(it.life, Life::Due | Life::Pinged | Life::Doubted),
+            since: it.since.instant(self.began),
+            status: it.status.as_deref(),
         })
     }
 
@@ -225,6 +261,28 @@ impl Desk {
             show: person.shown,
             status: winner.and_then(|resource| resource.status.as_deref()),
         }
+    }
+
+    /// Whether a user is seen to take new work.
+    #[must_use]
+    pub fn takes_work(&self, user: UserId) -> bool {
+        self.people.get(&user).is_some_and(|person| person.show.takes_work())
+    }
+
+    /// Since when a user has the show that they have; `None` when it has not changed since the desk began.
+    #[must_use]
+    pub fn user_since(&self, user: UserId) -> Option<Instant> {
+        self.people.get(&user).and_then(|person| self.moment(person.presence.changed))
+    }
+
+    /// Since when a queue has the show that it has; `None` when it has not changed since the desk began.
+    #[must_use]
+    pub fn queue_since(&self, queue: QueueId) -> Option<Instant> {
+        self.queues.get(&queue).and_then(|state| self.moment(state.changed))
+    }
+
+    fn moment(&self, tick: Tick) -> Option<Instant> {
+        (tick != Tick::default()).then(|| tick.instant(self.began))
     }
 
     /// Why a user has the show that they have.
@@ -307,8 +365,7 @@ impl Desk {
             let operator = move |user: &UserId| super::Operator {
                 queue: *id,
                 user: *user,
-                enabled: enabled(user),
-                cause: self.cause(*id, *user).cloned(),
+                suspended: (!enabled(user)).then(|| self.suspension(*id, *user).cloned().unwrap_or_default()),
             };
             state.operators.iter().map(operator).map(Record::Operator)
         });

@@ -5,33 +5,46 @@ use axum::{
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
 };
 use serde::Serialize;
+use utoipa::{ToSchema, openapi::OpenApi};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Json, Site};
 use crate::{domain::LinkPhase, engine::Handle, telemetry};
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Alive)]
 struct AliveBody {
     alive: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Ready)]
 struct ReadyBody {
     ready: bool,
-    /// `store-failed`, `link-down`, `sweeping`.
+    /// Why not: `store-failed`, `link-down`, `sweeping`.
     reasons: Vec<&'static str>,
 }
 
-pub(super) fn routes() -> Router<Site> {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready))
+/// What is served, and its description.
+pub(super) fn routes() -> (Router<Site>, OpenApi) {
+    OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready)).split_for_parts()
 }
 
+/// Says that the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()), responses(
+    (status = 200, description = "It is", body = AliveBody)
+))]
 async fn alive() -> Json {
     Json::of(&AliveBody { alive: true })
 }
 
+/// Says whether everybody has been heard, the link is up and the store is good, and if not, why.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "All is well", body = ReadyBody),
+    (status = 503, description = "Not all is well", body = ReadyBody),
+))]
 async fn ready(State(site): State<Site>) -> Response {
     // Without login only what is wrong: the details name addresses and files of the machine.
     let reasons: Vec<_> = reasons(&site.desk).into_iter().map(|(name, _)| name).collect();

@@ -17,6 +17,7 @@ pub(super) struct Success {
 }
 
 /// A reply: JSON in UTF-8, not to be kept by anybody in between.
+#[derive(Debug, Clone)]
 pub(super) struct Json(Bytes);
 
 impl Json {

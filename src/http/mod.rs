@@ -5,12 +5,14 @@ pub mod admin;
 mod activity;
 mod auth;
 mod client;
+mod docs;
 mod guard;
 mod headers;
 mod health;
 mod json;
 mod libraryh3lp;
 mod limits;
+mod openapi;
 mod origin;
 mod presence;
 mod seats;
@@ -83,10 +85,12 @@ struct Tools {
 pub fn router(settings: Settings, desk: Handle) -> Router {
     let presence = presence::routes(&settings, desk.clone());
     let site = Arc::new(Tools { settings, desk, hashing: Hashing::new() });
+    let ((own, own_description), (health, health_description)) = (v1::routes(), health::routes());
     Router::new()
-        .merge(api(&site))
+        .merge(api(&site, own))
         // These read no body and wait for nothing.
-        .merge(health::routes())
+        .merge(health)
+        .merge(openapi::routes([own_description, health_description]))
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
         .layer(from_fn(watch::trace))
@@ -103,9 +107,9 @@ pub fn public_router(settings: &Settings, desk: Handle) -> Router {
         .layer(CatchPanicLayer::custom(watch::panicked))
 }
 
-fn api(site: &Site) -> Router<Site> {
+fn api(site: &Site, own: Router<Site>) -> Router<Site> {
     libraryh3lp::routes(site)
-        .merge(v1::routes())
+        .merge(own)
         .layer(DefaultBodyLimit::max(site.settings.body_limit))
         .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))
         .layer(from_fn(headers::private))

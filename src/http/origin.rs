@@ -131,7 +131,7 @@ mod tests {
             }
         }
         let problem = rig.send("POST /v1/users", "{}", &foreign).await;
-        insta::assert_snapshot!(problem.line(), @r#"403 {"type":"about:blank","title":"Forbidden","status":403,"detail":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with a token and no cookie"}"#);
+        insta::assert_snapshot!(problem.line(), @r#"403 {"type":"/docs#forbidden","title":"This may not be done","status":403,"detail":"this request comes from a page of another site, which may change nothing here: send it from a page of this host (a reverse proxy has to pass the Host header on), or from a program with a token and no cookie"}"#);
         assert_eq!(problem.header("content-type"), Some("application/problem+json; charset=utf-8"));
         let both = [foreign.as_slice(), &[("authorization", "Basic Ym9zczpwYXNzOndvcmQ=")]].concat();
         assert_eq!(rig.send("DELETE /2011-12-03/queues/4", "", &both).await.status, 403, "the cookie counts");

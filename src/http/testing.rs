@@ -5,7 +5,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,9 +26,10 @@ use tower::ServiceExt;
 
 use super::{Limits, Settings, auth::hashed, router};
 use crate::{
+    clock::Clock,
     domain::{
-        BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Role, Seen, Show, UnixTime,
-        UserFields, Who, Write,
+        BareJid, Desk, Edit, Input, LinkPhase, Name, Outcome, Policy, QueueFields, Record, Role, Seen, Show,
+        SuspensionFields, UnixTime, UserFields, Who, Write,
     },
     engine::{Engine, Fact, Handle, unix_now},
     store::{Committer, MemoryStore, Store, StoreError},
@@ -49,6 +50,8 @@ pub(super) struct Rig {
     facts: mpsc::Sender<Fact>,
     outbox: Option<mpsc::Receiver<crate::domain::Effect>>,
     store: Trouble,
+    /// What time it is for suspensions: seconds since 1970, half past two on the 22nd of November 2026 at first.
+    pub(super) wall: Arc<AtomicU64>,
     stop: CancellationToken,
 }
 
@@ -152,11 +155,13 @@ impl Rig {
         let store = Trouble::default();
         let committer = Committer::start(Box::new(TroubledStore(MemoryStore::default(), store.clone()))).unwrap();
         let desk = Desk::new(policy, Instant::now().into_std());
-        let (engine, desk, facts) = Engine::new(desk, committer, CancellationToken::new());
+        let wall = Arc::new(AtomicU64::new(1_795_314_600));
+        let clock = Clock::Set(wall.clone());
+        let (engine, desk, facts) = Engine::by(clock, desk, committer, CancellationToken::new());
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run(stop.clone()));
-        let rig = Self { router: router(settings, desk.clone()), desk, facts, outbox: None, store, stop };
+        let rig = Self { router: router(settings, desk.clone()), desk, facts, outbox: None, store, wall, stop };
         rig.fill().await;
         rig
     }
@@ -205,7 +210,14 @@ impl Rig {
             [(boss, queues[0], users[0], true), (boss, queues[0], users[1], false), (rival, queues[2], users[2], true)]
         {
             self.edit(Edit::Assign { account, queue, user }).await;
-            self.edit(Edit::Enable { account, queue, user, enabled: Some(enabled) }).await;
+            self.edit(Edit::Enable {
+                account,
+                queue,
+                user,
+                enabled: Some(enabled),
+                suspension: SuspensionFields::default(),
+            })
+            .await;
         }
     }
 

@@ -203,14 +203,17 @@ fn check(record: &Record) -> Result<(), String> {
         Record::Queue(queue) => name(&queue.name, Name::QUEUE_MOST),
         Record::User(user) => name(&user.name, Name::USER_MOST).and_then(|()| jid(&user.jid)),
         Record::Subscriber(it) => is_prepared(&it.jid, &BareJid::of_follower(it.jid.as_str())?),
-        Record::Operator(operator) => operator.cause.iter().try_for_each(|cause| match Cause::parse(cause.as_str())? {
-            parsed if parsed == *cause => Ok(()),
-            parsed => Err(format!(
-                "the reason {cause:?} should be written {parsed:?}",
-                cause = cause.as_str(),
-                parsed = parsed.as_str()
-            )),
-        }),
+        Record::Operator(operator) => {
+            let cause = operator.suspended.as_ref().and_then(|it| it.cause.as_ref());
+            cause.map_or(Ok(()), |cause| match Cause::parse(cause.as_str())? {
+                parsed if parsed == *cause => Ok(()),
+                parsed => Err(format!(
+                    "the reason {cause:?} should be written {parsed:?}",
+                    cause = cause.as_str(),
+                    parsed = parsed.as_str()
+                )),
+            })
+        }
         Record::Token(token) => name(&token.name, Name::QUEUE_MOST),
         Record::NextId(_) | Record::Session(_) => Ok(()),
     }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::domain::{
     Account, AccountId, BareJid, Cause, Key, Login, Name, Operator, Queue, QueueId, Record, Role, Session, Subscriber,
-    Token, TokenHash, UnixTime, User, UserId, Write,
+    Suspension, Token, TokenHash, UnixTime, User, UserId, Write,
 };
 
 /// The version of the stored form that is written. Those before it are read too. In version 2 an account had one login, of its
@@ -292,6 +292,9 @@ pub(super) struct LoginShape<'a> {
 pub(super) struct SuspensionShape<'a> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<Cow<'a, str>>,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<u64>,
 }
 
 /// A step of a change as it is written.
@@ -330,9 +333,13 @@ impl<'a> From<&'a Record> for Shape<'a> {
                 transcripts: it.transcripts,
             },
             Record::Operator(it) => {
-                let suspension = |cause: &'a Cause| SuspensionShape { reason: Some(cause.as_str().into()) };
-                let suspended = it.cause.as_ref().map(suspension);
-                Self::Operator { queue: it.queue.get(), user: it.user.get(), enabled: it.enabled, suspended }
+                let shape = |it: &'a Suspension| SuspensionShape {
+                    reason: it.cause.as_ref().map(|cause| cause.as_str().into()),
+                    until: it.until.map(|until| until.0),
+                };
+                let known = it.suspended.as_ref().filter(|it| **it != Suspension::default());
+                let enabled = it.suspended.is_none();
+                Self::Operator { queue: it.queue.get(), user: it.user.get(), enabled, suspended: known.map(shape) }
             }
             Record::Subscriber(it) => Self::Subscriber { queue: it.queue.get(), jid: it.jid.as_str().into() },
             Record::Session(it) => Self::Session {
@@ -424,8 +431,12 @@ impl Shape<'_> {
                 return Err("an operator is enabled and suspended".to_owned());
             }
             Shape::Operator { queue: at, user: who, enabled, suspended } => {
-                let cause = suspended.and_then(|it| it.reason).map(|reason| Cause::prepared(&reason));
-                Record::Operator(Operator { queue: queue(at)?, user: user(who)?, enabled, cause })
+                let known = |it: SuspensionShape<'_>| Suspension {
+                    cause: it.reason.map(|reason| Cause::prepared(&reason)),
+                    until: it.until.map(UnixTime),
+                };
+                let suspended = (!enabled).then(|| suspended.map(known).unwrap_or_default());
+                Record::Operator(Operator { queue: queue(at)?, user: user(who)?, suspended })
             }
             Shape::Subscriber { queue: of, jid } => {
                 Record::Subscriber(Subscriber { queue: queue(of)?, jid: BareJid::prepared(&jid) })
@@ -549,7 +560,7 @@ pub(super) mod tests {
         check(&seal(&key, &Shape::NextId(7)), "what is kept there belongs elsewhere");
         let zero = Shape::Operator { queue: 0, user: 1, enabled: true, suspended: None };
         check(&seal(&key, &zero), "a queue has the number 0");
-        let both = SuspensionShape { reason: Some("x".into()) };
+        let both = SuspensionShape { reason: Some("x".into()), until: None };
         let both = Shape::Operator { queue: 1, user: 1, enabled: true, suspended: Some(both) };
         check(&seal(&key, &both), "an operator is enabled and suspended");
         check(&seal(&key, &7), "expected value (column 1)");
@@ -623,7 +634,11 @@ pub(super) mod tests {
                 avatar: Some("https://example.org/a.png".into()),
                 transcripts: true,
             }),
-            Record::Operator(Operator { queue, user, enabled: false, cause: Some(cause("lunch")) }),
+            Record::Operator(Operator {
+                queue,
+                user,
+                suspended: Some(Suspension { cause: Some(cause("lunch")), until: Some(UnixTime(1_800_000_000)) }),
+            }),
             Record::Subscriber(Subscriber { queue, jid: jid("bob@example.org") }),
             Record::Session(Session {
                 token: TokenHash([0xa5; 32]),
@@ -656,6 +671,9 @@ pub(super) mod tests {
             if let Record::Session(session) = record {
                 (session.login, session.from) = (Name::parse("desk", Name::USER_MOST).unwrap(), None);
             }
+            if let Record::Operator(Operator { suspended: Some(suspension), .. }) = record {
+                suspension.until = None;
+            }
         }
         records
     }
@@ -668,7 +686,7 @@ pub(super) mod tests {
                 account.admins.clear();
             }
             if let Record::Operator(operator) = record {
-                operator.cause = None;
+                operator.suspended = Some(Suspension::default());
             }
         }
         records
@@ -713,10 +731,15 @@ pub(super) mod tests {
                     Record::Queue(Queue { id, account, name, email, avatar, transcripts })
                 }
             ),
-            (id(), id(), any::<bool>(), option::of("[a-z&<é]{1,200}")).prop_map(move |(at, who, enabled, cause)| {
-                let cause = cause.filter(|_| !enabled).map(|cause| Cause::parse(&cause).unwrap());
-                Record::Operator(Operator { queue: queue(at), user: user(who), enabled, cause })
-            }),
+            (id(), id(), option::of((option::of("[a-z&<é]{1,200}"), option::of(any::<u64>())))).prop_map(
+                move |(at, who, suspended)| {
+                    let suspended = suspended.map(|(cause, until)| Suspension {
+                        cause: cause.map(|cause| Cause::parse(&cause).unwrap()),
+                        until: until.map(UnixTime),
+                    });
+                    Record::Operator(Operator { queue: queue(at), user: user(who), suspended })
+                }
+            ),
             (id(), jid()).prop_map(move |(of, jid)| Record::Subscriber(Subscriber { queue: queue(of), jid })),
             (any::<[u8; 32]>(), id(), name(), any::<(u64, u64)>(), any::<Option<IpAddr>>()).prop_map(
                 move |(token, of, login, (created, used), from)| {

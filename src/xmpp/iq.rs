@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jid::Jid;
 use minidom::Element;
-use tokio::time::Instant;
 use xmpp_parsers::{
     iq::Iq,
     message::{Id, Message, MessageType},
@@ -21,7 +20,7 @@ use super::{
     place::Place,
     vcard, version,
 };
-use crate::domain::Desk;
+use crate::{clock::Now, domain::Desk};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +63,7 @@ impl Request {
 pub(super) type Reply = Result<Option<Element>, DefinedCondition>;
 
 /// The answer, or the change that has to be stored before there is one.
-pub(super) fn answer(request: Request, desk: &Desk, ours: &Ours, sessions: &Sessions, now: Instant) -> Answer {
+pub(super) fn answer(request: Request, desk: &Desk, ours: &Ours, sessions: &Sessions, now: Now) -> Answer {
     let Request { from, to, id, target, query } = request;
     let domain = from.domain().to_owned();
     let asker = desk.asker(bare(&from), domain.as_str());

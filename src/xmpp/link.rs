@@ -375,7 +375,7 @@ impl Reader<'_> {
     /// Answers, or has stored what was asked for; where there is no room for that, it says so.
     async fn answer(&mut self, request: Request) -> Result<(), LinkError> {
         let to = request.from().to_string();
-        let (wire, sessions, now) = (self.wire, self.sessions, Instant::now());
+        let (wire, sessions, now) = (self.wire, self.sessions, self.engine.clock().both());
         let reply = match self.engine.read(|desk| wire.answer(request, desk, sessions, now)) {
             Answer::Now(reply) => reply,
             Answer::Change(change) => match self.changes.try_send(*change) {

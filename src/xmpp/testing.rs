@@ -15,9 +15,12 @@ use super::{
     ours::Ours,
     parser::Parser,
 };
-use crate::domain::{
-    Account, AccountId, BareJid, Desk, Edit, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show,
-    UnixTime, User, UserId, Who,
+use crate::{
+    clock::Now,
+    domain::{
+        Account, AccountId, BareJid, Desk, Edit, Input, Name, Operator, Policy, Queue, QueueId, Record, Seen, Show,
+        UnixTime, User, UserId, Who,
+    },
 };
 
 /// Account acme with ann, who staffs law and tax, and bob, who staffs law; account east with eve, who staffs far. sue is an
@@ -40,6 +43,11 @@ impl Rig {
         let mut desk = Desk::restore(policy, records(), now.into_std()).unwrap();
         desk.apply(Input::LinkUp, now.into_std());
         Self { desk, sessions: Sessions::new(now), ours: Ours::example() }
+    }
+
+    /// By people's clock it is always the same: the 22nd of November 2026, at half past two.
+    fn now() -> Now {
+        Now { instant: Instant::now(), wall: UnixTime(1_795_314_600) }
     }
 
     /// ann, bob or eve is seen.
@@ -79,7 +87,7 @@ impl Rig {
         let stanza = format!("<iq from='{from}' to='{to}' id='7' type='{kind}'>{payload}</iq>");
         let stanza = Parser::default().parse(stanza.as_bytes()).unwrap();
         let Meaning::Request(request) = decode(&stanza, &self.ours) else { panic!("no request") };
-        match iq::answer(request, &self.desk, &self.ours, &self.sessions, Instant::now()) {
+        match iq::answer(request, &self.desk, &self.ours, &self.sessions, Self::now()) {
             Answer::Now(answer) => answer,
             Answer::Change(change) => {
                 let plan = self.desk.plan(&Who::Daemon.into(), UnixTime(0), &change.edit);
@@ -152,7 +160,7 @@ fn records() -> Vec<Record> {
         records.push(Record::Queue(Queue { id, account, name, email: None, avatar: None, transcripts: false }));
     }
     for (at, who) in [(4, 2), (4, 3), (5, 2), (8, 7)] {
-        records.push(Record::Operator(Operator { queue: queue(at), user: user(who), enabled: true, cause: None }));
+        records.push(Record::Operator(Operator { queue: queue(at), user: user(who), suspended: None }));
     }
     records
 }

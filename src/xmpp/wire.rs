@@ -1,7 +1,6 @@
 //! What the bytes of a stream mean, and what we say as bytes: all of a link that needs no connection.
 
 use minidom::Element;
-use tokio::time::Instant;
 
 pub use super::{
     adhoc::{Answer, Pending, Sessions},
@@ -16,6 +15,7 @@ use super::{
     parser::Parser,
 };
 use crate::{
+    clock::Now,
     domain::{BareJid, Desk, Effect, Input, Name},
     engine::Fact,
 };
@@ -127,7 +127,7 @@ impl Wire {
 
     /// The answer to what somebody asks for, or what has to be stored before there is one.
     #[must_use]
-    pub fn answer(&self, request: Request, desk: &Desk, sessions: &Sessions, now: Instant) -> Answer {
+    pub fn answer(&self, request: Request, desk: &Desk, sessions: &Sessions, now: Now) -> Answer {
         iq::answer(request, desk, &self.ours, sessions, now)
     }
 

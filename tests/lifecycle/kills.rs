@@ -13,6 +13,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use hyper::{Method, header};
+use rosterd::{
+    clock::{self, Clock},
+    domain::UnixTime,
+};
 use serde_json::{Value, json};
 use tokio::{sync::Notify, task::JoinSet};
 
@@ -190,6 +194,47 @@ async fn nothing_acknowledged_is_lost_when_it_is_killed() -> Result<()> {
     work.check().await?;
     println!("{} acknowledged, {ROUNDS} kills", work.acknowledged.load(Ordering::SeqCst));
     Ok(())
+}
+
+/// Who of the workers is enabled.
+async fn enabled(work: &Work) -> Result<Vec<bool>> {
+    let rows = work.ask(Method::GET, &format!("queues/{}/operators", work.queue), None).await?;
+    Ok(rows.as_array().context("a list")?.iter().map(|row| row["enabled"] == json!(true)).collect())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspension_that_ended_while_it_was_down_is_over() -> Result<()> {
+    let place = place()?;
+    place.site.add_account("acme", "secret")?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    let work = work_on(&daemon).await?;
+    let clock = Clock::System;
+    let soon = UnixTime(clock.now().0 + 2);
+    for (user, until) in work.users.iter().zip([Some(soon), Some(UnixTime(soon.0 + 3_600)), None]) {
+        let queue = work.queue;
+        work.ask(Method::POST, &format!("queues/{queue}/operators"), Some(json!({ "userId": user }))).await?;
+        let body = json!({ "enabled": null, "reason": "lunch", "until": until.map(clock::write) });
+        work.ask(Method::PUT, &format!("queues/{queue}/operators/{user}"), Some(body)).await?;
+    }
+    ensure!(enabled(&work).await? == [false; 3]);
+    daemon.kill();
+    // Nothing but the clock tells when it is time.
+    while clock.now() < soon {
+        tokio::task::yield_now().await;
+    }
+    daemon.start_again()?;
+    daemon.serves().await?;
+    let ended = async {
+        while enabled(&work).await? != [true, false, false] {}
+        anyhow::Ok(())
+    };
+    tokio::time::timeout(process::LIMIT, ended).await.context("it is over")??;
+    daemon.kill();
+    daemon.start_again()?;
+    daemon.serves().await?;
+    ensure!(enabled(&work).await? == [true, false, false], "that is stored");
+    daemon.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

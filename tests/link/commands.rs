@@ -50,7 +50,7 @@ async fn up(users: u32) -> (ComponentServer, Connection, World, SyncSender<bool>
         let id = UserId::new(id).unwrap();
         records.push(Record::User(User { id, name, jid, ..ann.clone() }));
         let queue = QueueId::new(4).unwrap();
-        records.push(Record::Operator(Operator { queue, user: id, enabled: true, cause: None }));
+        records.push(Record::Operator(Operator { queue, user: id, suspended: None }));
     }
     records.sort_by_key(Record::key);
     let server = ComponentServer::start();

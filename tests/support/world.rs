@@ -36,7 +36,7 @@ pub(crate) fn records() -> Vec<Record> {
         user(ann, "ann"),
         user(bob, "bob"),
         Record::Queue(Queue { id: law, account, name: name("law"), email: None, avatar: None, transcripts: false }),
-        Record::Operator(Operator { queue: law, user: ann, enabled: true, cause: None }),
+        Record::Operator(Operator { queue: law, user: ann, suspended: None }),
     ]
 }
 

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::*;
 use crate::domain::{
-    Account, Cause, Key, Login, Policy, Queue, QueueFields, QueueId, Record, Session, Token, TokenHash, User,
-    UserFields, UserId, Wish, Write, login,
+    Account, Cause, Key, Login, Policy, Queue, QueueFields, QueueId, Record, Session, SuspensionFields, Token,
+    TokenHash, User, UserFields, UserId, Wish, Write, login,
 };
 
 /// Account acme (1) with the logins acme (owner), sup (supervisor) and vic (viewer), a token for each role, the user ann (2)
@@ -31,7 +31,7 @@ fn desk() -> Desk {
             avatar: None,
             transcripts: false,
         }),
-        Record::Operator(crate::domain::Operator { queue: LAW(), user: ANN(), enabled: true, cause: None }),
+        Record::Operator(crate::domain::Operator { queue: LAW(), user: ANN(), suspended: None }),
     ];
     records.extend(Role::ALL.map(|role| Record::Token(token(role, role as u8))));
     desk.commit(records.into_iter().map(Write::Put).collect());
@@ -103,12 +103,14 @@ fn edits() -> Vec<(&'static str, Edit)> {
     let (acme, role, hash) = (|| name("acme"), Role::Viewer, TokenHash([99; 32]));
     let (by, now) = (BareJid::parse("ann@example.org").unwrap(), UnixTime(10));
     let jid = || BareJid::parse("sue@example.org").unwrap();
-    let cause = Cause::parse("lunch").ok();
+    let suspension = SuspensionFields::by_hand(Cause::parse("lunch").ok(), None);
+    let staff = |staffing| Edit::Staff { account, queue, versions: None, staffing };
     vec![
         ("-", Edit::AddAccount { name: name("new"), password_hash: "x".into() }),
         ("-", Edit::RemoveAccount { name: acme(), with_all: true }),
         ("-", Edit::Import { records: vec![] }),
-        ("-", Edit::Asked { by, user, queues: vec![queue], wish: Wish::Suspend(cause) }),
+        ("-", Edit::Asked { by, user, queues: vec![queue], wish: Wish::Suspend(suspension) }),
+        ("-", Edit::EndSuspension { queue, user, now }),
         ("-", Edit::Follow { queue: name("law"), jid: jid() }),
         ("-", Edit::Unfollow { queue: name("law"), jid: jid() }),
         ("owner", Edit::AddLogin { account: acme(), login: name("new"), role, password_hash: "x".into() }),
@@ -128,8 +130,13 @@ fn edits() -> Vec<(&'static str, Edit)> {
         ("owner", Edit::DeleteUser { account, user }),
         ("owner", Edit::Assign { account, queue, user }),
         ("owner", Edit::Unassign { account, queue, user }),
-        ("supervisor", Edit::Enable { account, queue, user, enabled: Some(false) }),
-        ("supervisor", Edit::Enable { account, queue, user, enabled: None }),
+        (
+            "supervisor",
+            Edit::Enable { account, queue, user, enabled: Some(false), suspension: SuspensionFields::default() },
+        ),
+        ("supervisor", Edit::Enable { account, queue, user, enabled: None, suspension: SuspensionFields::default() }),
+        ("owner", staff(Staffing::Exactly(vec![]))),
+        ("supervisor", staff(Staffing::Change(vec![]))),
         ("viewer", Edit::Rehash { login: name("vic"), before: "x".into(), after: "y".into() }),
         ("viewer", open("vic", 7, 10)),
         ("viewer", Edit::TouchSession { token: hash, now }),
@@ -175,7 +182,13 @@ fn an_owner_owns_one_account() {
 #[test]
 fn what_they_are_now_counts() {
     let mut desk = desk();
-    let suspend = Edit::Enable { account: account(1), queue: LAW(), user: ANN(), enabled: Some(false) };
+    let suspend = Edit::Enable {
+        account: account(1),
+        queue: LAW(),
+        user: ANN(),
+        enabled: Some(false),
+        suspension: SuspensionFields::default(),
+    };
     try_at(&mut desk, &login(1, "sup"), 10, &suspend).unwrap();
     edit(&mut desk, &Edit::SetRole { login: name("sup"), role: Role::Viewer }).unwrap();
     let (needed, role) = (Role::Supervisor, Role::Viewer);
@@ -192,7 +205,13 @@ fn what_they_are_now_counts() {
 #[test]
 fn what_somebody_may_do_is_not_changed_in_one_go_with_what_they_do() {
     let mut desk = desk();
-    let suspend = Edit::Enable { account: account(1), queue: LAW(), user: ANN(), enabled: Some(false) };
+    let suspend = Edit::Enable {
+        account: account(1),
+        queue: LAW(),
+        user: ANN(),
+        enabled: Some(false),
+        suspension: SuspensionFields::default(),
+    };
     for (who, change) in [
         (login(1, "sup"), Edit::SetRole { login: name("sup"), role: Role::Viewer }),
         (login(1, "sup"), Edit::RemoveLogin { login: name("sup") }),

@@ -54,7 +54,7 @@ impl Town {
         for n in users {
             let user = User { id: id(n), account, name: name(&format!("u{n}")), jid: user(n), email: None };
             records.push(Record::User(user));
-            records.push(Record::Operator(Operator { queue, user: id(n), enabled: true, cause: None }));
+            records.push(Record::Operator(Operator { queue, user: id(n), suspended: None }));
         }
         records.sort_by_key(Record::key);
         let roster_group = group.map(Into::into);

@@ -4,7 +4,7 @@
 use super::*;
 use crate::domain::{
     AccountId, BareJid, Edit, Effect, Input, Name, Outcome, Policy, Published, QueueFields, QueueId, Reason, Seen,
-    UnixTime, UserFields, Who,
+    SuspensionFields, UnixTime, UserFields, Who,
 };
 
 const LINGER: Duration = Duration::from_secs(10);
@@ -226,7 +226,13 @@ fn only_who_went_lingers() {
         ("refused", |world| world.input(Input::Refused { user: jid("ann") })),
         ("suspended", |world| {
             let (account, queue, user) = (world.account, world.law, world.ann);
-            world.edit(Edit::Enable { account, queue, user, enabled: Some(false) });
+            world.edit(Edit::Enable {
+                account,
+                queue,
+                user,
+                enabled: Some(false),
+                suspension: SuspensionFields::default(),
+            });
         }),
         ("unassigned", |world| {
             world.edit(Edit::Unassign { account: world.account, queue: world.law, user: world.ann });
@@ -347,9 +353,9 @@ fn an_edit_counts_at_once_while_all_is_held() {
     let mut world = World::up(LINGER, GRACE);
     let (account, queue, user) = (world.account, world.law, world.ann);
     world.lost();
-    world.edit(Edit::Enable { account, queue, user, enabled: Some(false) });
+    world.edit(Edit::Enable { account, queue, user, enabled: Some(false), suspension: SuspensionFields::default() });
     assert_eq!(world.law(), "unavailable 0/1");
-    world.edit(Edit::Enable { account, queue, user, enabled: Some(true) });
+    world.edit(Edit::Enable { account, queue, user, enabled: Some(true), suspension: SuspensionFields::default() });
     assert_eq!(world.law(), "chat 0/2");
     let fields = QueueFields::default();
     let Outcome::Queue(tax) = world.edit(Edit::CreateQueue { account, name: name("tax"), fields }) else { panic!() };

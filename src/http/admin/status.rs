@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock,
     domain::{Desk, LinkPhase, OperatorView, QueueView, Reason},
     engine::Handle,
 };
@@ -102,6 +103,9 @@ pub struct OperatorStatus {
     /// Why they are suspended, in the words of whoever did it.
     #[serde(default)]
     pub suspended_because: Option<String>,
+    /// When they are enabled again, where somebody said so (RFC 3339).
+    #[serde(default)]
+    pub suspended_until: Option<String>,
     /// Their connected clients.
     pub resources: Vec<ResourceStatus>,
 }
@@ -190,6 +194,7 @@ fn operator_status(desk: &Desk, operator: &OperatorView<'_>) -> OperatorStatus {
         enabled: operator.enabled,
         reasons: words(desk.why_operator(operator.queue.queue.id, user.id)),
         suspended_because: operator.cause.map(ToString::to_string),
+        suspended_until: operator.until.map(clock::write),
         resources: desk
             .resources(user.id)
             .map(|it| ResourceStatus {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub(super) use hashing::Hashing;
-pub(super) use session::{SessionError, close_sessions, has_session, open_session};
+pub(super) use session::{COOKIE, SessionError, close_sessions, has_session, open_session};
 
 /// Seconds of use that are not noted, so that who is busy does not write all the time.
 const TOUCH_EVERY: u64 = 3_600;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The name of the cookie that holds a session's token.
-const COOKIE: &str = "libraryh3lp-session";
+pub(in crate::http) const COOKIE: &str = "libraryh3lp-session";
 /// Bytes of randomness in a token.
 const TOKEN_BYTES: usize = 32;
 /// Cookies of our name that are looked at in one request.

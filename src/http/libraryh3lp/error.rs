@@ -84,7 +84,7 @@ impl Failure {
     }
 
     /// The failure of an edit on a thing that the path names: what is not there, or not the caller's, is a 404.
-    pub(super) fn of_edit(error: EditError) -> Self {
+    pub(in crate::http) fn of_edit(error: EditError) -> Self {
         match error {
             EditError::Refused(refusal) => match refusal {
                 Refusal::NoQueue | Refusal::NoUser | Refusal::NotAssigned => {
@@ -101,6 +101,10 @@ impl Failure {
                 | Refusal::StoreNotEmpty
                 | Refusal::Inconsistent(_)
                 | Refusal::MayNotFollow
+                | Refusal::Changed
+                | Refusal::TooManyOperators { .. }
+                | Refusal::Twice
+                | Refusal::Items(_)
                 | Refusal::TooManyAdmins { .. }
                 | Refusal::NotLinked(_)
                 | Refusal::TooManyFollowers

@@ -1,38 +1,43 @@
-//! rosterd's own API.
+//! rosterd's own API. Every route is a handler with its description, so that none is served without one ([`super::openapi`]).
 
-mod problem;
+mod items;
+mod operators;
+mod params;
+pub(super) mod problem;
+mod queues;
+mod staffing;
+mod tests;
 mod users;
+mod words;
 
-use axum::{
-    Router,
-    extract::FromRequestParts,
-    http::{StatusCode, request::Parts},
-    middleware,
-};
+use axum::{Router, extract::FromRequestParts, http::request::Parts, middleware};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 use super::{Site, auth::Caller, json::Json, origin};
-use crate::domain::AccountId;
-use problem::Problem;
+use problem::{Kind, Problem};
 
-pub(super) fn routes() -> Router<Site> {
-    let routes = users::routes()
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is no such resource"))
+/// What is served, and its description.
+pub(super) fn routes() -> (Router<Site>, OpenApi) {
+    let all = OpenApiRouter::new().merge(queues::routes()).merge(users::routes());
+    let (served, description) = all.merge(operators::routes()).merge(staffing::routes()).split_for_parts();
+    let served = served
+        .fallback(async || Problem::new(Kind::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the resource does not support this method")
+            Problem::new(Kind::MethodNotAllowed, "the resource does not support this method")
         })
         .layer(middleware::from_fn(origin::only_ours::<Problem>));
-    Router::new().nest("/v1", routes)
+    (Router::new().nest("/v1", served), OpenApi::default().nest("/v1", description))
 }
 
-/// The account that a request comes from.
-#[derive(Debug, Clone, Copy)]
-struct Owner(AccountId);
+/// Who asks.
+#[derive(Debug, Clone)]
+struct Member(Caller);
 
-impl FromRequestParts<Site> for Owner {
+impl FromRequestParts<Site> for Member {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, site).await?;
-        Ok(Self(caller.account))
+        Ok(Self(Caller::from_request_parts(parts, site).await?))
     }
 }

@@ -1,162 +1,155 @@
-//! Users, each with the reasons for their show: who has not let us see their presence yet, for one.
+//! Users, and why they are shown as they are: who has not let us see their presence yet, for one.
 
 use axum::{
-    Router,
-    extract::{
-        Path, Query, State,
-        rejection::{PathRejection, QueryRejection},
-    },
-    http::StatusCode,
-    routing::get,
+    extract::{OriginalUri, State},
+    response::Response,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Json, Owner, Problem, Site};
-use crate::domain::{Desk, Reason, Refusal, UserId, UserView};
+use super::{
+    Json, Member, Site,
+    params::{At, Params, flag, limit, linked, page, reason, show},
+    problem::{self, Problem},
+    queues::Shown,
+    words::{Depth, ResourceBody, moment, reason_schema, reasons_schema, resources, show_schema, words},
+};
+use crate::{
+    clock::Clock,
+    domain::{Desk, Reason, Refusal, Show, UserId, UserView},
+};
 
-/// The most users on a page, and how many there are where nothing is asked for.
-const LIMIT_MOST: usize = 1_000;
-const LIMIT: usize = 100;
-/// The most users that are looked at for one page: a reader holds nobody up.
-const LOOK_MOST: usize = 10_000;
-
-#[derive(Serialize)]
+/// A user and what is shown of them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 struct UserBody<'a> {
+    /// Their number, which no other thing ever gets.
     id: u32,
+    /// Their name.
     name: &'a str,
+    /// Where their presence comes from.
     jid: &'a str,
+    /// Kept for the account.
     email: Option<&'a str>,
+    /// Their show.
+    #[schema(schema_with = show_schema)]
     show: &'static str,
+    /// Whether they are seen to take work, where they are enabled.
+    ready: bool,
+    /// The status text of the client that speaks for them.
     status: Option<&'a str>,
-    reasons: Vec<&'static str>,
+    /// Since when the show is what it is; null when it has not changed since rosterd was started.
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// Changes when any of the user's own fields does, by no presence and no assignment.
+    version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = reasons_schema, required = false)]
+    reasons: Option<Vec<&'static str>>,
+    /// Their connected clients, with `explain=1`, for owners of the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    resources: Option<Vec<ResourceBody<'a>>>,
 }
 
-#[derive(Serialize)]
+/// Users, by number.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Users)]
 struct Page<'a> {
     users: Vec<UserBody<'a>>,
-    /// What to ask for as `after` for the next page; nothing after the last one.
+    /// What to ask for as `after` for the next page; null after the last one. A page may have fewer than `limit`.
     next: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 struct Wanted {
+    /// Only those whose number is above this: `next` of the page before.
     after: Option<u32>,
+    /// The most on a page: 100 where nothing is said.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    reason: Option<String>,
+    /// Only those with this show.
+    #[serde(default, deserialize_with = "show")]
+    #[param(schema_with = show_schema)]
+    show: Option<Show>,
+    /// Only those with this among their reasons.
+    #[serde(default, deserialize_with = "reason")]
+    #[param(schema_with = reason_schema)]
+    reason: Option<Reason>,
+    /// With the reasons, and the clients.
+    #[serde(default, deserialize_with = "flag")]
+    explain: Option<bool>,
 }
 
-pub(super) fn routes() -> Router<Site> {
-    Router::new().route("/users", get(list)).route("/users/{user}", get(one))
+pub(super) fn routes() -> OpenApiRouter<Site> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(one))
 }
 
+/// Lists users: who is not seen, and why?
+#[utoipa::path(get, path = "/users", operation_id = "listUsers", tag = "users", params(Wanted), responses(
+    (status = 200, description = "A page of users", body = Page<'static>,
+        headers(("Link" = String, description = "The next page (RFC 8288)"))),
+    (status = "default", description = "What went wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
+))]
 async fn list(
     State(site): State<Site>,
-    Owner(account): Owner,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json, Problem> {
-    let Query(Wanted { after, limit, reason }) = wanted.map_err(|error| bad(error.body_text()))?;
-    let limit = limit.unwrap_or(LIMIT);
-    if !(1..=LIMIT_MOST).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {LIMIT_MOST}")));
-    }
-    let unknown = |word: &str| bad(format!("{word:?} is not the name of a reason"));
-    let reason = reason.map(|word| Reason::parse(&word).ok_or_else(|| unknown(&word))).transpose()?;
-    site.desk.read(|desk| {
-        let mut page = Page { users: Vec::new(), next: None };
-        let users = desk.books(account).users_after(after.and_then(UserId::new));
-        for (looked, user) in users.enumerate() {
-            if page.users.len() == limit || looked == LOOK_MOST {
-                return Ok(Json::of(&page));
-            }
-            page.next = Some(user.id.get());
-            let reasons = desk.why_user(user.id);
-            if reason.is_none_or(|reason| reasons.contains(&reason)) {
-                page.users.push(body(&user, &reasons));
-            }
-        }
-        page.next = None;
-        Ok(Json::of(&page))
-    })
+    Member(caller): Member,
+    uri: OriginalUri,
+    Params(wanted): Params<Wanted>,
+) -> Result<Response, Problem> {
+    let limit = limit(wanted.limit)?;
+    let (body, next) = site.desk.read(|desk| {
+        let depth = Depth::of(wanted.explain, &caller, desk);
+        let is_wanted = |user: &UserView<'_>| {
+            wanted.show.is_none_or(|show| show == user.show)
+                && wanted.reason.is_none_or(|reason| desk.why_user(user.id).contains(&reason))
+        };
+        let users = desk.books(caller.account).users_after(wanted.after.and_then(UserId::new));
+        let (users, next) = page(
+            users,
+            limit,
+            |user| user.id.get(),
+            |user| is_wanted(&user).then(|| body(desk, site.desk.clock(), &user, depth)),
+        );
+        (Json::of(&Page { users, next }), next)
+    });
+    Ok(linked(&uri, body, next))
 }
 
+/// Shows one user.
+#[utoipa::path(get, path = "/users/{user}", operation_id = "getUser", tag = "users", params(("user" = u32, Path, description = "Their number"), Shown), responses(
+    (status = 200, description = "The user", body = UserBody<'static>),
+    (status = "default", description = "What went wrong", body = problem::Body<'static>, content_type = "application/problem+json"),
+))]
 async fn one(
     State(site): State<Site>,
-    Owner(account): Owner,
-    id: Result<Path<u32>, PathRejection>,
+    Member(caller): Member,
+    At(user): At<u32>,
+    Params(shown): Params<Shown>,
 ) -> Result<Json, Problem> {
-    let missing = || Problem::new(StatusCode::NOT_FOUND, Refusal::NoUser.to_string());
-    let id = id.ok().and_then(|Path(id)| UserId::new(id)).ok_or_else(missing)?;
     let answer = |desk: &Desk| {
-        let user = desk.books(account).user(id)?;
-        Some(Json::of(&body(&user, &desk.why_user(id))))
+        let user = desk.books(caller.account).user(UserId::new(user)?)?;
+        let depth = Depth::of(shown.explain, &caller, desk);
+        Some(Json::of(&body(desk, site.desk.clock(), &user, depth)))
     };
-    site.desk.read(answer).ok_or_else(missing)
+    site.desk.read(answer).ok_or_else(|| Problem::missing(&Refusal::NoUser))
 }
 
-fn bad(detail: String) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail)
-}
-
-fn body<'a>(user: &UserView<'a>, reasons: &[Reason]) -> UserBody<'a> {
+fn body<'a>(desk: &'a Desk, clock: &Clock, user: &UserView<'a>, depth: Depth) -> UserBody<'a> {
     UserBody {
         id: user.id.get(),
         name: user.name,
         jid: user.jid.as_str(),
         email: user.email,
         show: user.show.as_str(),
+        ready: desk.takes_work(user.id),
         status: user.status,
-        reasons: reasons.iter().map(|reason| reason.as_str()).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{domain::Show, http::testing::Rig};
-
-    #[tokio::test]
-    async fn who_has_not_approved_is_named() {
-        let mut rig = Rig::new().await;
-        rig.link_up().await;
-        rig.hear("ann", Show::Away, Some("lunch")).await;
-        let ann = r#"{"id":5,"name":"ann","jid":"ann@example.org","email":null,"show":"away","status":"lunch","reasons":["show-away"]}"#;
-        let bob = r#"{"id":6,"name":"bob","jid":"bob@example.org","email":null,"show":"unavailable","status":null,"reasons":["not-approved"]}"#;
-        let check = async |path: &str, expected: String| {
-            assert_eq!(rig.ask("boss", &format!("GET /v1/users{path}"), "").await.line(), expected, "{path}");
-        };
-        check("", format!(r#"200 {{"users":[{ann},{bob}],"next":null}}"#)).await;
-        check("?reason=not-approved", format!(r#"200 {{"users":[{bob}],"next":null}}"#)).await;
-        check("?limit=1", format!(r#"200 {{"users":[{ann}],"next":5}}"#)).await;
-        check("?limit=1&after=5", format!(r#"200 {{"users":[{bob}],"next":null}}"#)).await;
-        check("?after=6", r#"200 {"users":[],"next":null}"#.to_owned()).await;
-        check("/5", format!("200 {ann}")).await;
-    }
-
-    #[tokio::test]
-    async fn problems_say_what_is_wrong() {
-        let rig = Rig::new().await;
-        let check = async |request: &str, title: &str, detail: &str| {
-            let reply = rig.ask("boss", request, "").await;
-            assert_eq!(reply.header("content-type"), Some("application/problem+json; charset=utf-8"), "{request}");
-            let status = reply.status.as_u16();
-            let body = format!(r#"{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}"#);
-            assert_eq!(reply.body, body, "{request}");
-        };
-        for path in ["/v1/users/8", "/v1/users/3", "/v1/users/x", "/v1/users/-1", "/v1/users/0"] {
-            check(&format!("GET {path}"), "Not Found", "there is no such user").await;
-        }
-        check("GET /v1/nothing", "Not Found", "there is no such resource").await;
-        check("DELETE /v1/users", "Method Not Allowed", "the resource does not support this method").await;
-        for path in ["?limit=0", "?limit=1001"] {
-            check(&format!("GET /v1/users{path}"), "Bad Request", "limit must be from 1 to 1000").await;
-        }
-        check("GET /v1/users?reason=x", "Bad Request", r#"\"x\" is not the name of a reason"#).await;
-        for path in ["?limit=x", "?after=-1", "?other=1"] {
-            let reply = rig.ask("boss", &format!("GET /v1/users{path}"), "").await;
-            assert_eq!(reply.status.as_u16(), 400, "{path}: {}", reply.body);
-        }
-        let reply = rig.send("GET /v1/users", "", &[]).await;
-        assert_eq!(reply.status.as_u16(), 401);
-        assert_eq!(reply.header("www-authenticate"), Some("Basic realm=\"rosterd\", charset=\"UTF-8\""));
+        since: moment(clock, desk.user_since(user.id)),
+        version: desk.user_version(user.id).map(|version| version.to_string()).unwrap_or_default(),
+        reasons: depth.reasons.then(|| words(&desk.why_user(user.id))),
+        resources: depth.clients.then(|| resources(desk, clock, user.id)),
     }
 }

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use xmpp_parsers::data_forms::Field;
 
 use super::{
-    Action, CHOICES_MOST, Changed, Fault, Filled, Offer, Ran, Scene, Step, Turn, form, own, queue_field, queue_named,
+    Action, CHOICES_MOST, Changed, Fault, Filled, Offer, Ran, Scene, Step, Turn, form, queue_field, queue_named,
+    suspension,
 };
 use crate::domain::{BareJid, QueueView, UserView, Wish};
 
@@ -82,7 +83,7 @@ fn ask_user(scene: &Scene<'_>, task: Task, queue: QueueView<'_>) -> Step {
     };
     let mut fields = vec![form::hidden("queue", name), form::hidden(STEP.0, STEP.1), user];
     if task == Task::Suspend {
-        fields.push(form::text("reason", "Reason (others who staff the queue read it; may be left out)", false));
+        fields.extend(suspension::fields());
     }
     let form = form::form(task.label(), &format!("Whom, on {name}?"), fields);
     Step::Ask(form, if scene.at.is_some() { Offer::Complete } else { Offer::PrevComplete })
@@ -118,13 +119,11 @@ fn change(scene: &Scene<'_>, task: Task, queue: QueueView<'_>, form: &Filled) ->
     let user = user.ok_or(Fault::BadPayload(Cow::Borrowed("the account has no such user")))?;
     let (who, at) = (user.name, &queue.queue.name);
     let (wish, told) = match task {
-        Task::Suspend => match own::cause(form)? {
-            Some(cause) => {
-                let told = format!("{who} is suspended on {at}: {cause}");
-                (Wish::Suspend(Some(cause)), told)
-            }
-            None => (Wish::Suspend(None), format!("{who} is suspended on {at}.")),
-        },
+        Task::Suspend => {
+            let fields = suspension::read(form, scene.now)?;
+            let told = format!("{who} is suspended on {at}{}", suspension::told(&fields));
+            (Wish::Suspend(fields), told)
+        }
         Task::Resume => (Wish::Resume, format!("{who} is enabled on {at} again.")),
         Task::Unassign => (Wish::Unassign, format!("{who} is assigned to {at} no longer.")),
         Task::Assign => (Wish::Assign, format!("{who} is assigned to {at}.")),

@@ -1,6 +1,6 @@
 //! Which queues do I staff, and am I suspended anywhere?
 
-use super::{Fault, ROWS_MOST, Ran, Scene, Step, Turn, form, standing};
+use super::{Fault, ROWS_MOST, Ran, Scene, Step, Turn, form, suspension::standing};
 
 pub(super) fn run(scene: &Scene<'_>, turn: Turn<'_>) -> Ran {
     match turn {
@@ -23,7 +23,7 @@ fn tell(scene: &Scene<'_>) -> Step {
     let rows = operators.iter().map(|operator| {
         let queue = operator.queue;
         let cause = operator.cause.map(ToString::to_string).unwrap_or_default();
-        let you = standing(operator).to_owned();
+        let you = standing(operator);
         [queue.queue.name.to_string(), queue.published.show.to_string(), queue.published.to_string(), you, cause]
     });
     let columns = [("queue", "Queue"), ("show", "Show"), ("status", "Status"), ("you", "You"), ("reason", "Reason")];

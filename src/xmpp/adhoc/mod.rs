@@ -12,6 +12,7 @@ mod own;
 mod read;
 mod reply;
 mod session;
+mod suspension;
 mod tests;
 mod who;
 
@@ -37,7 +38,8 @@ use super::{
     place::Place,
 };
 use crate::{
-    domain::{Asker, BareJid, Desk, Edit, Name, OperatorView, Outcome, QueueView, Refusal, Wish},
+    clock::Now,
+    domain::{Asker, BareJid, Desk, Edit, Name, Outcome, QueueView, Refusal, UnixTime, Wish},
     engine::EditError,
 };
 
@@ -55,6 +57,8 @@ struct Scene<'a> {
     asker: &'a Asker<'a>,
     /// The queue that it is run at; `None` at the component.
     at: Option<QueueView<'a>>,
+    /// What time it is.
+    now: UnixTime,
 }
 
 /// How far a command is.
@@ -118,17 +122,17 @@ pub(super) fn answer(
     (from, to, id): (Jid, Jid, String),
     place: Place<'_>,
     (desk, asker): (&Desk, &Asker<'_>),
-    (sessions, now): (&Sessions, Instant),
+    (sessions, now): (&Sessions, Now),
 ) -> Answer {
     let node = wanted.node.clone();
     let between = Between { from: &from, to: &to, node: &node };
-    let session = wanted.session.clone().unwrap_or_else(|| sessions.begin(between, now));
-    let ran = match check(&wanted, between, sessions, now) {
+    let session = wanted.session.clone().unwrap_or_else(|| sessions.begin(between, now.instant));
+    let ran = match check(&wanted, between, sessions, now.instant) {
         Ok((Action::Cancel, _)) => {
             let answer = written(&node, &session, "canceled");
             return Answer::Now(result(from, to, id, answer));
         }
-        Ok((action, form)) => run(&wanted.node, turn(&wanted, *action, form.as_ref()), place, desk, asker),
+        Ok((action, form)) => run(&wanted.node, turn(&wanted, *action, form.as_ref()), place, (desk, asker), now.wall),
         Err(fault) => Err(fault),
     };
     let answer = match ran {
@@ -177,13 +181,19 @@ fn turn<'f>(wanted: &Wanted, action: Action, form: Option<&'f Filled>) -> Result
     }
 }
 
-fn run(node: &str, turn: Result<Turn<'_>, Fault>, place: Place<'_>, desk: &Desk, asker: &Asker<'_>) -> Ran {
+fn run(
+    node: &str,
+    turn: Result<Turn<'_>, Fault>,
+    place: Place<'_>,
+    (desk, asker): (&Desk, &Asker<'_>),
+    now: UnixTime,
+) -> Ran {
     let command = Command::find(node, place, asker)?;
     let at = match place {
         Place::Queue(queue) => Some(queue),
         Place::Component | Place::Watcher => None,
     };
-    let scene = Scene { desk, asker, at };
+    let scene = Scene { desk, asker, at, now };
     let turn = turn?;
     match command {
         Command::MyQueues => mine::run(&scene, turn),
@@ -278,9 +288,4 @@ fn queue_field<'a>(queues: impl IntoIterator<Item = QueueView<'a>>) -> xmpp_pars
         return form::text("queue", "Queue (its name)", true);
     }
     form::choice("queue", "Queue", queues.iter().map(|it| (it.queue.name.to_string(), it.queue.name.to_string())))
-}
-
-/// How an operator stands on a queue, in words.
-fn standing(operator: &OperatorView<'_>) -> &'static str {
-    if operator.enabled { "enabled" } else { "suspended" }
 }

@@ -2,26 +2,26 @@
 
 use std::borrow::Cow;
 
-use super::{Action, CHOICES_MOST, Changed, Fault, Filled, Offer, Ran, Scene, Step, Turn, form};
-use crate::domain::{Cause, OperatorView, Wish};
+use super::{
+    Action, CHOICES_MOST, Changed, Fault, Filled, Offer, Ran, Scene, Step, Turn, form,
+    suspension::{self, standing},
+};
+use crate::domain::{OperatorView, Wish};
 
 /// Stands for all of their queues. No queue can have this name.
 const ALL: &str = "@all";
 
 pub(super) fn suspend(scene: &Scene<'_>, turn: Turn<'_>) -> Ran {
     let Some(form) = filled(turn)? else {
-        let reason = form::text("reason", "Reason (others who staff the queue read it; may be left out)", false);
-        let fields = vec![queue_field(scene, scene.asker.assignments()), reason];
+        let [reason, length] = suspension::fields();
+        let fields = vec![queue_field(scene, scene.asker.assignments()), reason, length];
         let what = "You take no work from the queues that you choose until you resume, whatever your presence says.";
         return Ok(Step::Ask(form::form("Suspend me", what, fields), Offer::Complete));
     };
-    let cause = cause(form)?;
+    let fields = suspension::read(form, scene.now)?;
     let (on, queues) = together(&chosen(scene, form)?).ok_or(Fault::Forbidden)?;
-    let told = match &cause {
-        Some(cause) => format!("You are suspended on {on}: {cause}"),
-        None => format!("You are suspended on {on}."),
-    };
-    Ok(Step::Change(Wish::Suspend(cause), queues, told))
+    let told = format!("You are suspended on {on}{}", suspension::told(&fields));
+    Ok(Step::Change(Wish::Suspend(fields), queues, told))
 }
 
 pub(super) fn resume(scene: &Scene<'_>, turn: Turn<'_>) -> Ran {
@@ -52,12 +52,6 @@ fn filled(turn: Turn<'_>) -> Result<Option<&Filled>, Fault> {
     }
 }
 
-/// The reason in a form, where there is one.
-pub(super) fn cause(form: &Filled) -> Result<Option<Cause>, Fault> {
-    let cause = form.get("reason").map(Cause::parse).transpose();
-    cause.map_err(|what| Fault::BadPayload(Cow::Owned(what)))
-}
-
 /// At a queue this one comes first, at the component all of them.
 fn queue_field<'a>(
     scene: &Scene<'a>,
@@ -66,10 +60,11 @@ fn queue_field<'a>(
     let mut options = vec![(ALL.to_owned(), "All my queues".to_owned())];
     let label = |operator: OperatorView<'_>| {
         let name = operator.queue.queue.name.to_string();
+        let standing = standing(&operator);
         let suspended = match operator.cause {
             _ if operator.enabled => String::new(),
-            Some(cause) => format!(" (suspended: {cause})"),
-            None => " (suspended)".to_owned(),
+            Some(cause) => format!(" ({standing}: {cause})"),
+            None => format!(" ({standing})"),
         };
         (name.clone(), name + &suspended)
     };

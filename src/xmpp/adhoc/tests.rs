@@ -7,7 +7,7 @@ use xmpp_parsers::ns;
 
 use super::*;
 use crate::{
-    domain::{AccountId, QueueId, Show, UserId, WhoMayFollow},
+    domain::{AccountId, QueueId, Show, SuspensionFields, UserId, WhoMayFollow},
     xmpp::testing::{Rig, error, jid, name},
 };
 
@@ -155,6 +155,7 @@ async fn suspend_me_and_resume_me() {
     Suspend me
     queue! list-single (@all) @all="All my queues" law tax
     reason text-single
+    duration list-single (none) none="Until resumed" 15m="15 minutes" 30m="30 minutes" 1h="1 hour" 2h="2 hours" 4h="4 hours" 8h="8 hours" 24h="24 hours"
     "#);
     let done = ann.go("complete", &[("queue", "Law"), ("reason", " lunch &amp; a walk ")]);
     assert_eq!(done, "completed\ninfo: You are suspended on law: lunch & a walk");
@@ -171,6 +172,7 @@ async fn suspend_me_and_resume_me() {
     Suspend me
     queue! list-single (law) law="law (suspended: lunch & a walk)" @all="All my queues" tax
     reason text-single
+    duration list-single (none) none="Until resumed" 15m="15 minutes" 30m="30 minutes" 1h="1 hour" 2h="2 hours" 4h="4 hours" 8h="8 hours" 24h="24 hours"
     "#);
     assert_eq!(ann.go("execute", &[("queue", "@all")]), "completed\ninfo: You are suspended on 2 queues.");
     let mut ann = Client::new(&mut rig, "ann", HERE, "resume-me");
@@ -184,8 +186,38 @@ async fn suspend_me_and_resume_me() {
     assert_eq!(ann.go("complete", &[("queue", "@all")]), "completed\ninfo: You are enabled on law again.");
     assert_eq!(ann.run(), "completed\ninfo: You are not suspended anywhere.");
     assert!(
-        rig.desk.records().iter().all(|it| !matches!(it, crate::domain::Record::Operator(it) if it.cause.is_some()))
+        rig.desk
+            .records()
+            .iter()
+            .all(|it| !matches!(it, crate::domain::Record::Operator(it) if it.suspended.is_some()))
     );
+}
+
+#[tokio::test]
+async fn a_suspension_has_an_end() {
+    let mut rig = Rig::new();
+    let mut ann = Client::new(&mut rig, "ann", HERE, "suspend-me");
+    ann.run();
+    let done = ann.go("complete", &[("queue", "law"), ("duration", "4h"), ("reason", "dentist")]);
+    assert_eq!(done, "completed\ninfo: You are suspended on law until 2026-11-22 06:30 UTC: dentist");
+    let done = ann.go("complete", &[("queue", "tax"), ("duration", "15m")]);
+    assert_eq!(done, "completed\ninfo: You are suspended on tax until 2026-11-22 02:45 UTC.");
+    let law = "suspended until 2026-11-22 06:30 UTC";
+    assert!(run(&mut rig, "ann", HERE, "my-queues").contains(&format!("| {law} | dentist")));
+    assert!(run(&mut rig, "bob", LAW, "who-is-on").contains(&format!("| {law} | dentist")));
+    let resume = run(&mut rig, "ann", HERE, "resume-me");
+    assert!(resume.contains(&format!("law ({law}: dentist)")) && resume.contains("tax (suspended until"), "{resume}");
+    // Who says nothing of an end this time has none.
+    let mut sue = Client::new(&mut rig, "sue", LAW, "suspend");
+    sue.run();
+    assert_eq!(sue.go("complete", &[("user", "ann@localhost")]), "completed\ninfo: ann is suspended on law.");
+    assert!(run(&mut rig, "ann", HERE, "my-queues").contains("| suspended | dentist"));
+    let mut sue = Client::new(&mut rig, "sue", LAW, "suspend");
+    sue.run();
+    let done = sue.go("complete", &[("user", "ann@localhost"), ("duration", "24h")]);
+    assert_eq!(done, "completed\ninfo: ann is suspended on law until 2026-11-23 02:30 UTC.");
+    let unknown = "error modify \"the duration is not one of those that you can choose from\" bad-payload bad-request";
+    assert_eq!(sue.go("complete", &[("user", "ann@localhost"), ("duration", "5m")]), unknown);
 }
 
 #[tokio::test]
@@ -303,7 +335,13 @@ async fn whoever_was_not_looked_at_is_not_kept_quiet_about() {
     for id in 9..2_009 {
         let user = UserId::new(id).unwrap();
         rig.edit(&Edit::Assign { account, queue, user });
-        rig.edit(&Edit::Enable { account, queue, user, enabled: Some(id == 2_008) });
+        rig.edit(&Edit::Enable {
+            account,
+            queue,
+            user,
+            enabled: Some(id == 2_008),
+            suspension: SuspensionFields::default(),
+        });
     }
     rig.see("u1999", Show::Chat);
     assert_eq!(
@@ -399,6 +437,7 @@ async fn an_admin_suspends_and_resumes() {
     Suspend somebody
     user! list-single ann@localhost="ann (ann@localhost)" bob@localhost="bob (bob@localhost)"
     reason text-single
+    duration list-single (none) none="Until resumed" 15m="15 minutes" 30m="30 minutes" 1h="1 hour" 2h="2 hours" 4h="4 hours" 8h="8 hours" 24h="24 hours"
     "#);
     let done = sue.go("complete", &[("user", "ann@localhost"), ("reason", "at the dentist's")]);
     assert_eq!(done, "completed\ninfo: ann is suspended on law: at the dentist's");

@@ -1,7 +1,8 @@
 //! Who is on, of a queue that they may see.
 
 use super::{
-    Action, CHOICES_MOST, Fault, Offer, ROWS_MOST, Ran, Scene, Step, Turn, form, queue_field, queue_named, standing,
+    Action, CHOICES_MOST, Fault, Offer, ROWS_MOST, Ran, Scene, Step, Turn, form, queue_field, queue_named,
+    suspension::standing,
 };
 use crate::domain::{OperatorView, QueueView, Reason, Show};
 
@@ -52,11 +53,11 @@ fn tell(scene: &Scene<'_>, queue: QueueView<'_>) -> Step {
         let cause = it.cause.map(ToString::to_string).unwrap_or_default();
         let why = scene.desk.why_user(it.user.id);
         let standing = match () {
-            () if why.contains(&Reason::Lingering) => "gone a moment ago",
-            () if why.contains(&Reason::Held) => "there before the link was lost",
+            () if why.contains(&Reason::Lingering) => "gone a moment ago".to_owned(),
+            () if why.contains(&Reason::Held) => "there before the link was lost".to_owned(),
             () => standing(it),
         };
-        [it.user.name.to_owned(), it.user.show.to_string(), standing.to_owned(), cause]
+        [it.user.name.to_owned(), it.user.show.to_string(), standing, cause]
     };
     let columns = [("name", "Name"), ("show", "Show"), ("standing", "Standing"), ("reason", "Reason")];
     Step::Tell(note, Some(form::table(&title, columns, on.iter().map(row).collect())))

@@ -7,9 +7,10 @@ use std::{
 };
 
 use rosterd::{
+    clock::Now,
     domain::{
         Account, AccountId, BareJid, Desk, Edit, Effect, Input, LinkPhase, Name, Operator, Policy, Queue, QueueId,
-        Record, Show, UnixTime, User, UserId, Who,
+        Record, Show, Suspension, UnixTime, User, UserId, Who,
     },
     engine::Fact,
     xmpp::{
@@ -68,8 +69,12 @@ fn records() -> Vec<Record> {
     };
     let admins = std::collections::BTreeSet::new();
     let law = QueueId::new(5).expect("not zero");
-    let operator = |number, enabled| {
-        Record::Operator(Operator { queue: law, user: UserId::new(number).expect("not zero"), enabled, cause: None })
+    let operator = |number, enabled: bool| {
+        Record::Operator(Operator {
+            queue: law,
+            user: UserId::new(number).expect("not zero"),
+            suspended: (!enabled).then(Suspension::default),
+        })
     };
     vec![
         Record::NextId(6),
@@ -115,7 +120,12 @@ impl World {
             Reading::Answer { to, reply } => said(&to, &reply),
             Reading::Asked(request) => {
                 let before = self.observed();
-                match self.wire.answer(*request, &self.desk, &self.sessions, self.now.into()) {
+                match self.wire.answer(
+                    *request,
+                    &self.desk,
+                    &self.sessions,
+                    Now { instant: self.now.into(), wall: UnixTime(0) },
+                ) {
                     Answer::Now(reply) => said("", &reply),
                     Answer::Change(change) => {
                         let Edit::Asked { by, .. } = &change.edit else { panic!("{:?}", change.edit) };

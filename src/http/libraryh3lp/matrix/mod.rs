@@ -63,9 +63,12 @@ fn state(rig: &Rig) -> BTreeSet<String> {
             Some(format!("queue {} {}, {more}", it.id, it.name))
         }
         Record::User(it) => Some(format!("user {} {}, {}, email {:?}", it.id, it.name, it.jid, it.email)),
-        Record::Operator(it) => {
-            Some(format!("operator {} on {}, {}", it.user, it.queue, if it.enabled { "enabled" } else { "suspended" }))
-        }
+        Record::Operator(it) => Some(format!(
+            "operator {} on {}, {}",
+            it.user,
+            it.queue,
+            if it.suspended.is_none() { "enabled" } else { "suspended" }
+        )),
         Record::NextId(_) | Record::Account(_) | Record::Subscriber(_) | Record::Session(_) | Record::Token(_) => None,
     };
     rig.records().into_iter().filter_map(line).collect()
