@@ -67,7 +67,8 @@ impl Core {
     /// What is wrong with the store.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
         not_as_root(&settings.store.path)?;
-        let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?;
+        let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?
+            .with_audit_most(settings.audit.max_entries.into());
         let records = store.load()?;
         info!(records = records.len(), path = %settings.store.path.display(), "store read");
         if let Some(holder) = records.iter().find_map(|record| holder_of(record, &settings.xmpp.watcher)) {
@@ -88,6 +89,8 @@ impl Core {
             source,
         })?;
         let (engine, handle, facts) = Engine::new(desk, committer, failed.clone());
+        let keep = settings.audit.keep;
+        let engine = if keep.is_zero() { engine } else { engine.with_audit_keep(keep) };
         Ok(Self { handle, engine, facts, failed })
     }
 

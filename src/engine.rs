@@ -3,6 +3,7 @@
 //!
 //! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
 
+mod audit;
 mod follows;
 mod returns;
 
@@ -18,7 +19,9 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+pub use self::audit::Page;
 use self::{
+    audit::Readers,
     follows::{Follower, Follows},
     returns::Returns,
 };
@@ -26,7 +29,7 @@ use crate::{
     clock::Clock,
     domain::{
         BareJid, By, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
-        Refusal, RosterWrite, UnixTime, Who,
+        Refusal, RosterWrite, Search, UnixTime, Who,
     },
     store::{Committer, StoreError},
 };
@@ -116,6 +119,7 @@ pub struct Handle {
     failure: Arc<OnceLock<Arc<StoreError>>>,
     shortage: watch::Receiver<Option<Arc<StoreError>>>,
     clock: Clock,
+    readers: Readers,
 }
 
 impl Handle {
@@ -157,6 +161,15 @@ impl Handle {
     #[must_use]
     pub fn shortage(&self) -> Option<Arc<StoreError>> {
         self.shortage.borrow().clone()
+    }
+
+    /// Searches the audit log: at most `limit` entries below the number `before`, newest first. Waits for no edit, and holds up
+    /// none; a page may hold less than there is, and says where to go on.
+    ///
+    /// # Errors
+    /// What is damaged.
+    pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, Arc<StoreError>> {
+        self.readers.page(search, before, limit).await
     }
 
     /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.
@@ -211,6 +224,11 @@ pub struct Engine {
     /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
+    readers: Readers,
+    /// For how long entries of the audit log are kept; `None`: for ever.
+    audit_keep: Option<Duration>,
+    /// When it is looked again whether some are older.
+    audit_due: Instant,
 }
 
 /// The time of day.
@@ -244,6 +262,7 @@ impl Engine {
         let events = broadcast::Sender::new(EVENTS_MOST);
         let failure = Arc::new(OnceLock::new());
         let (short, shortage) = watch::channel(None);
+        let readers = Readers::new(committer.trail());
         let handle = Handle {
             desk: desk.clone(),
             requests: request_sender,
@@ -251,6 +270,7 @@ impl Engine {
             failure: failure.clone(),
             shortage,
             clock: clock.clone(),
+            readers: readers.clone(),
         };
         let engine = Self {
             desk,
@@ -270,6 +290,9 @@ impl Engine {
             clerk: None,
             closing: None,
             progress_due: now(),
+            readers,
+            audit_keep: None,
+            audit_due: now(),
         };
         (engine, handle, fact_sender)
     }
@@ -282,6 +305,13 @@ impl Engine {
         self
     }
 
+    /// The same, where entries of the audit log are forgotten when they are older than this.
+    #[must_use]
+    pub fn with_audit_keep(mut self, keep: Duration) -> Self {
+        self.audit_keep = Some(keep);
+        self
+    }
+
     /// Works until `stop`, and then until what it was asked before is on disk and answered.
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
@@ -290,7 +320,10 @@ impl Engine {
             self.take_listed();
             let is_return_due = !stopping && self.is_return_due();
             while self.batch.is_none()
-                && (self.follows.is_due(now()) || !self.waiting.is_empty() || !stopping && self.is_return_due())
+                && (self.follows.is_due(now())
+                    || !self.waiting.is_empty()
+                    || self.audit_is_due()
+                    || !stopping && self.is_return_due())
             {
                 self.start_batch(stopping);
             }
@@ -307,7 +340,8 @@ impl Engine {
             let deadline = self.with(|desk| if blocked { desk.next_expiry() } else { desk.next_deadline() });
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
             let returns = self.next_return().filter(|_| self.batch.is_none() && !stopping);
-            let deadline = deadline.into_iter().chain(retry).chain(returns).min();
+            let forget = self.audit_keep.filter(|_| self.batch.is_none()).map(|_| self.audit_due);
+            let deadline = deadline.into_iter().chain(retry).chain(returns).chain(forget).min();
             tokio::select! {
                 Some(fact) = self.facts.recv(), if !starting => self.take_facts(fact),
                 Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
@@ -391,6 +425,10 @@ impl Engine {
         }
     }
 
+    fn audit_is_due(&self) -> bool {
+        self.audit_keep.is_some() && now() >= self.audit_due
+    }
+
     fn warn_of_follows(&mut self) {
         let Follows { lost, refused, .. } = &mut self.follows;
         if *lost + *refused == 0 || now() < self.warn_due {
@@ -433,6 +471,7 @@ impl Engine {
     fn start_batch(&mut self, stopping: bool) {
         if let Some(failure) = self.failure.get() {
             self.follows = Follows::default();
+            self.audit_keep = None;
             for asked in self.waiting.drain(..) {
                 let _ = asked.answer.send(Err(EditError::Store(failure.clone())));
             }
@@ -443,7 +482,6 @@ impl Engine {
         let returns = if stopping { 0 } else { self.returns.most() };
         let mut taken = Vec::new();
         let mut later = VecDeque::new();
-        let at = unix_now();
         let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
             while let Some(asked) = waiting.pop_front() {
@@ -451,7 +489,7 @@ impl Engine {
                     later.push_back(asked);
                     continue;
                 }
-                match desk.plan(&asked.by, at, &asked.edit) {
+                match desk.plan(&asked.by, wall, &asked.edit) {
                     Err(refusal) => {
                         debug!(%refusal, by = %asked.by, "edit refused");
                         let _ = asked.answer.send(Err(refusal.into()));
@@ -466,7 +504,7 @@ impl Engine {
                 }
             }
             while let Some(edit) = follows.first().filter(|_| follows.is_due(now()) && change.len() < BATCH_MOST) {
-                match desk.plan(&Who::Daemon.into(), at, &edit) {
+                match desk.plan(&Who::Daemon.into(), wall, &edit) {
                     Err(refusal) => follows.deny_first(&refusal, desk),
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => change.extend(plan.change),
@@ -477,7 +515,7 @@ impl Engine {
             }
             for (queue, user) in desk.returns(wall).take(returns).collect::<Vec<_>>() {
                 // What clashes is due still when this is written.
-                if let Ok(plan) = desk.plan(&Who::Daemon.into(), at, &Edit::EndSuspension { queue, user, now: wall })
+                if let Ok(plan) = desk.plan(&Who::Daemon.into(), wall, &Edit::EndSuspension { queue, user, now: wall })
                     && claims.join(plan.claims).is_ok()
                 {
                     debug!(%queue, %user, "suspension over");
@@ -486,6 +524,8 @@ impl Engine {
             }
         });
         (self.waiting, self.follows) = (later, follows);
+        self.audit_due = now() + audit::LOOK_EVERY;
+        change.extend(self.readers.outdated(self.audit_keep, wall));
         if change.is_empty() {
             for (answer, outcome) in answers {
                 let _ = answer.send(Ok(outcome));

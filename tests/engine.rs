@@ -25,7 +25,7 @@ use rosterd::{
         Record, Refusal, Seen, Show, UserFields, UserId, Who, Write,
     },
     engine::{EditError, Engine, Fact, Handle},
-    store::{Committer, MemoryStore, Store, StoreError},
+    store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +58,10 @@ impl Store for Scripted {
             Ok(Next::Refuse) => Err(StoreError::Short { path: "/the/disk".into(), free: 1, floor: 2 }),
             Ok(Next::Succeed) | Err(_) => self.inner.commit(change),
         }
+    }
+
+    fn trail(&self) -> std::sync::Arc<dyn Trail> {
+        self.inner.trail()
     }
 }
 

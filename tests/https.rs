@@ -23,7 +23,7 @@ use rosterd::{
     engine::{Engine, Handle},
     http::{Limits, ServeError, Server, Settings},
     password,
-    store::{Committer, MemoryStore, Store, StoreError},
+    store::{Committer, MemoryStore, Store, StoreError, Trail},
     telemetry,
 };
 use rustls::{
@@ -117,6 +117,10 @@ impl Store for GatedStore {
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
         self.1.pass();
         self.0.commit(change)
+    }
+
+    fn trail(&self) -> std::sync::Arc<dyn Trail> {
+        self.0.trail()
     }
 }
 

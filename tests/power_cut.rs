@@ -24,8 +24,11 @@ use std::{
 };
 
 use rosterd::{
-    domain::{AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, Subscriber, Suspension, UserId, Write},
-    store::{SledStore, Store},
+    domain::{
+        AccountId, BareJid, Key, Name, Noted, Operator, Queue, QueueId, Record, Subscriber, Suspension, UnixTime,
+        UserId, Who, Write,
+    },
+    store::{SledStore, Store, StoreError},
 };
 use rustix::{
     fs::{OFlags, fcntl_setfl},
@@ -175,11 +178,20 @@ impl Job {
 
     fn change(self, number: u64) -> Vec<Write> {
         let mut chance = Chance(self.seed ^ (number + 1) << 20);
-        match self.kind {
+        let mut writes: Vec<_> = match self.kind {
             Kind::Small => (0..=chance.below(12)).map(|_| small(&mut chance)).collect(),
             Kind::Large => (0..6_000).map(|at| operator(1 + at % 50, 1 + at, &mut chance)).collect(),
-        }
+        };
+        writes.push(note(number));
+        writes
     }
+}
+
+/// What the audit log says of a change: its number as the time.
+fn note(number: u64) -> Write {
+    let (what, at) = ("change".into(), UnixTime(number));
+    let (on, before, after) = Default::default();
+    Write::Note(Box::new(Noted { at, by: Who::Daemon.into(), what, account: None, on, before, after }))
 }
 
 fn small(chance: &mut Chance) -> Write {
@@ -246,7 +258,7 @@ impl Expected {
         report.cuts += 1;
         report.acknowledged += self.changes;
         let looked_at = disks.mount(&disks.copy(&cut, "looked at"));
-        let found = read(looked_at.state());
+        let (found, noted) = read(looked_at.state());
         // What sled keeps outside of its log, it loses.
         assert_eq!(fs::read_dir(looked_at.state().join("store/blobs")).unwrap().count(), 0);
         if found != self.in_order() {
@@ -263,6 +275,14 @@ impl Expected {
             );
             report.ahead += 1;
         }
+        // Each change that is there is noted, and no other.
+        assert!(
+            noted.iter().copied().eq((0..self.changes).rev()),
+            "{:?}: {} of {}",
+            self.job,
+            noted.len(),
+            self.changes
+        );
         cut
     }
 
@@ -275,16 +295,22 @@ impl Expected {
             match write {
                 Write::Put(record) => drop(self.records.insert(record.key(), record)),
                 Write::Delete(key) => drop(self.records.remove(&key)),
+                Write::Note(_) | Write::Forget(_) => {}
             }
         }
         self.changes += 1;
     }
 }
 
-/// Reads a store, and fails when that does not end.
-fn read(state: PathBuf) -> Vec<Record> {
+/// Reads a store and the changes that its audit log tells of, newest first, and fails when that does not end.
+fn read(state: PathBuf) -> (Vec<Record>, Vec<u64>) {
     let (done, result) = mpsc::sync_channel(1);
-    thread::spawn(move || done.send(SledStore::open(&state, 0).and_then(|mut store| store.load())));
+    let work = move || {
+        let mut store = SledStore::open(&state, 0)?;
+        let noted = store.trail().before(None, usize::MAX)?;
+        Ok::<_, StoreError>((store.load()?, noted.iter().map(|(_, noted)| noted.at.0).collect()))
+    };
+    thread::spawn(move || done.send(work()));
     result.recv_timeout(PATIENCE).expect("the store opens in time").expect("the store opens")
 }
 

@@ -326,7 +326,7 @@ fn large_queue(id: u32) -> Write {
 fn records(change: &[Write]) -> Vec<Record> {
     let record = |write: &Write| match write {
         Write::Put(record) => Some(record.clone()),
-        Write::Delete(_) => None,
+        Write::Delete(_) | Write::Note(_) | Write::Forget(_) => None,
     };
     change.iter().filter_map(record).collect()
 }

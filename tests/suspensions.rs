@@ -24,7 +24,7 @@ use rosterd::{
         Suspension, SuspensionFields, UnixTime, User, UserId, Who, Write,
     },
     engine::{Engine, Fact, Handle},
-    store::{Committer, MemoryStore, Store, StoreError},
+    store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -237,8 +237,13 @@ impl Store for Counting {
         if refused.is_ok() {
             return Err(StoreError::Short { path: "/the/disk".into(), free: 1, floor: 2 });
         }
-        self.sizes.lock().unwrap().push(change.len());
+        let records = change.iter().filter(|write| !matches!(write, Write::Note(_)));
+        self.sizes.lock().unwrap().push(records.count());
         self.inner.commit(change)
+    }
+
+    fn trail(&self) -> Arc<dyn Trail> {
+        self.inner.trail()
     }
 }
 

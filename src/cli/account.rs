@@ -6,17 +6,17 @@ use super::{Code, Failure, daemon, say, terminal};
 use crate::{
     config::Settings,
     domain::BareJid,
-    http::admin::{AccountStatus, Command, Reply},
+    http::admin::{AccountStatus, Command, LoginCommand, Reply},
     password,
 };
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Account {
-    /// Make an account; its password is asked for.
+    /// Make an account, with a login of the same name who owns it; its password is asked for.
     Add(WithPassword),
     /// List the accounts, one name a line, with the JIDs that are linked to it behind it.
     List,
-    /// Remove an account, and end its sessions.
+    /// Remove an account, with its logins and tokens.
     Remove {
         /// The name of the account.
         name: String,
@@ -24,7 +24,7 @@ pub(super) enum Account {
         #[arg(long)]
         force: bool,
     },
-    /// Give an account another password, and end its sessions.
+    /// Give the login of the account's name another password, and end its sessions.
     Password(WithPassword),
     /// Let a JID manage the account's queues from a chat client (ad-hoc commands). One JID may be linked to several accounts.
     Link(Admin),
@@ -42,15 +42,15 @@ pub(super) struct Admin {
 
 #[derive(Debug, Args)]
 pub(super) struct WithPassword {
-    /// The name of the account.
-    name: String,
+    /// The name.
+    pub(super) name: String,
     /// Read the password from the first line of standard input instead of asking for it twice.
     #[arg(long)]
     password_stdin: bool,
 }
 
 impl WithPassword {
-    fn hash(&self) -> Result<Box<str>, Failure> {
+    pub(super) fn hash(&self) -> Result<Box<str>, Failure> {
         let password = terminal::read_password(&self.name, self.password_stdin)?;
         password::hash(&password).map_err(|error| Failure::new(Code::Failed, error))
     }
@@ -70,7 +70,7 @@ impl Account {
             }
             Self::Password(it) => {
                 let told = format!("account {} has another password, and its sessions have ended", it.name);
-                (Command::SetPassword { password_hash: it.hash()?, name: it.name }, told)
+                (Command::Login(LoginCommand::Password { password_hash: it.hash()?, name: it.name }), told)
             }
             Self::Remove { name, force } => {
                 let told = format!("account {name} removed");
@@ -89,10 +89,12 @@ impl Account {
             Self::List => (Command::Accounts, String::new()),
         };
         let hint = |failure: Failure| failure.hint_when("would be removed too", "say --force to remove them");
-        match daemon::ask(settings, command).map_err(hint)? {
-            Reply::Accounts(accounts) => accounts.iter().map(line).for_each(say),
-            Reply::Done => say(told),
-            Reply::Status(_) | Reply::Ready(_) => return Err(daemon::strange_reply()),
+        let reply = daemon::ask(settings, command).map_err(hint)?;
+        if let Reply::Accounts(accounts) = reply {
+            accounts.iter().map(line).for_each(say);
+        } else {
+            daemon::done(&reply)?;
+            say(told);
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ use crate::{
     app::Core,
     config::Settings,
     domain::{Record, Who},
+    engine::Handle,
     http::admin::{self, Command, Problem, Reply},
     store::dump,
 };
@@ -31,13 +32,41 @@ const ANSWER_MOST: Duration = Duration::from_secs(10);
 
 /// Does `command` through the daemon, or in its store when it does not run.
 pub(super) fn ask(settings: &Settings, command: Command) -> Result<Reply, Failure> {
+    let mut answer = None;
+    converse(settings, command, |reply| {
+        answer = Some(reply);
+        Ok(None)
+    })?;
+    answer.ok_or_else(strange_reply)
+}
+
+/// As [`ask`], and goes on with what `hear` asks for next.
+pub(super) fn converse(
+    settings: &Settings,
+    first: Command,
+    mut hear: impl FnMut(Reply) -> Result<Option<Command>, Failure>,
+) -> Result<(), Failure> {
     runtime()?.block_on(async {
-        if let Some(stream) = connect(&settings.admin.socket).await? {
-            return ask_daemon(stream, &command).await;
+        let socket = &settings.admin.socket;
+        let mut next = Some(first);
+        let Some(mut stream) = connect(socket).await? else {
+            let answer = async |handle: Handle| {
+                while let Some(command) = next.take() {
+                    let answer = admin::answer(&handle, me(), command).await;
+                    next = hear(answer.map_err(|problem| Failure::new(Code::Failed, problem))?)?;
+                }
+                Ok(())
+            };
+            return Core::open(settings)?.run_for(answer).await;
+        };
+        while let Some(command) = next.take() {
+            next = hear(ask_daemon(stream, &command).await?)?;
+            if next.is_none() {
+                break;
+            }
+            stream = connect(socket).await?.ok_or_else(strange_reply)?;
         }
-        let answer = async |handle| admin::answer(&handle, me(), command).await;
-        let answered = Core::open(settings)?.run_for(answer).await;
-        answered.map_err(|problem| Failure::new(Code::Failed, problem))
+        Ok(())
     })
 }
 
@@ -102,6 +131,11 @@ pub(super) async fn import(stream: UnixStream, records: &[Record]) -> Result<(),
 /// The daemon answered something else than what was asked.
 pub(super) fn strange_reply() -> Failure {
     Failure::new(Code::Failed, anyhow!("the daemon's answer can not be read: is it of another version?"))
+}
+
+/// That the daemon has done what was asked, or else the error.
+pub(super) fn done(reply: &Reply) -> Result<(), Failure> {
+    if matches!(reply, Reply::Done) { Ok(()) } else { Err(strange_reply()) }
 }
 
 async fn ask_daemon(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {

@@ -9,14 +9,12 @@ use crate::{
 };
 
 pub(super) fn run(settings: &Settings) -> Result<(), Failure> {
-    match daemon::ask_running(settings, &Command::Ready)? {
-        Reply::Ready(reasons) if reasons.is_empty() => {
-            say("ready");
-            Ok(())
-        }
-        Reply::Ready(reasons) => {
-            Err(Failure::new(Code::Unavailable, anyhow!("rosterd is not ready: {}", reasons.join(", "))))
-        }
-        Reply::Status(_) | Reply::Accounts(_) | Reply::Done => Err(daemon::strange_reply()),
+    let Reply::Ready(reasons) = daemon::ask_running(settings, &Command::Ready)? else {
+        return Err(daemon::strange_reply());
+    };
+    if reasons.is_empty() {
+        say("ready");
+        return Ok(());
     }
+    Err(Failure::new(Code::Unavailable, anyhow!("rosterd is not ready: {}", reasons.join(", "))))
 }

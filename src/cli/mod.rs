@@ -1,15 +1,18 @@
 //! The command line: one file a subcommand.
 
 mod account;
+mod audit;
 mod check_config;
 mod daemon;
 mod exit;
 mod export;
 mod healthcheck;
 mod import;
+mod login;
 mod serve;
 mod status;
 mod terminal;
+mod token;
 
 use std::path::PathBuf;
 
@@ -37,9 +40,17 @@ enum Command {
     Serve,
     /// Say everything that is wrong with the configuration.
     CheckConfig(check_config::CheckConfig),
-    /// Manage the accounts that may log in to the API.
+    /// Manage the accounts, which own queues and users.
     #[command(subcommand)]
     Account(account::Account),
+    /// Manage who may log in to the API for an account, and their sessions.
+    #[command(subcommand)]
+    Login(login::Login),
+    /// Manage the tokens with which programs use the API.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Show who changed what, the newest first.
+    Audit(audit::Audit),
     /// Show the link, and every queue with its show and who is on.
     Status(status::Status),
     /// Write everything that is stored to a file, as JSON lines.
@@ -61,6 +72,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => serve::run(settings()?),
         Command::CheckConfig(command) => command.run(settings),
         Command::Account(command) => command.run(&settings()?),
+        Command::Login(command) => command.run(&settings()?),
+        Command::Token(command) => command.run(&settings()?),
+        Command::Audit(command) => command.run(&settings()?),
         Command::Status(command) => command.run(&settings()?),
         Command::Export(command) => command.run(&settings()?),
         Command::Import(command) => command.run(&settings()?),

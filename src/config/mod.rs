@@ -4,6 +4,7 @@
 //! Each section has a file here: its keys with their defaults, and the struct that they are read into.
 
 mod admin;
+mod audit;
 mod availability;
 mod http;
 mod log;
@@ -19,6 +20,7 @@ use std::{fmt, path::Path};
 use ::config::{Environment, File, FileFormat, Source};
 
 pub use admin::Admin;
+pub use audit::Audit;
 pub use availability::Availability;
 pub use http::Http;
 pub use log::{Format, Log};
@@ -46,6 +48,8 @@ pub struct Settings {
     pub store: Store,
     /// `[admin]`.
     pub admin: Admin,
+    /// `[audit]`.
+    pub audit: Audit,
     /// `[presence]`.
     pub presence: Presence,
     /// `[availability]`.
@@ -91,9 +95,19 @@ impl std::error::Error for Problems {}
 
 /// Every key there is, section by section.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
-    [xmpp::KEYS, onboarding::KEYS, http::KEYS, store::KEYS, admin::KEYS, presence::KEYS, availability::KEYS, log::KEYS]
-        .into_iter()
-        .flatten()
+    [
+        xmpp::KEYS,
+        onboarding::KEYS,
+        http::KEYS,
+        store::KEYS,
+        admin::KEYS,
+        audit::KEYS,
+        presence::KEYS,
+        availability::KEYS,
+        log::KEYS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// Reads the settings from `path`, and over them what the environment sets. Without a `path` the file at [`DEFAULT_PATH`] is
@@ -145,6 +159,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
     let http = Http::read(&mut reader);
     let store = Store::read(&mut reader);
     let admin = Admin::read(&mut reader);
+    let audit = Audit::read(&mut reader);
     let presence = Presence::read(&mut reader);
     let availability = Availability::read(&mut reader);
     let log = Log::read(&mut reader);
@@ -156,6 +171,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
             http: http?,
             store: store?,
             admin: admin?,
+            audit: audit?,
             presence: presence?,
             availability: availability?,
             log: log?,

@@ -16,6 +16,8 @@ impl Desk {
             match write {
                 Write::Put(record) => self.put(record, &mut events),
                 Write::Delete(key) => self.delete(&key, &mut events),
+                // The audit log is the store's alone.
+                Write::Note(_) | Write::Forget(_) => {}
             }
         }
         events

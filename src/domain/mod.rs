@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod asker;
+pub mod audit;
 pub mod availability;
 pub mod by;
 pub mod desk;
@@ -29,6 +30,7 @@ mod followers;
 mod index;
 mod lease;
 mod login;
+mod note;
 mod outgoing;
 mod restore;
 mod roster;
@@ -40,6 +42,7 @@ mod views;
 
 pub use account::{Account, Login, Session, Token, TokenHash, UnixTime};
 pub use asker::{Asker, Queues};
+pub use audit::{Noted, Search, Thing};
 pub use availability::{Published, Reason};
 pub use by::{By, Who};
 pub use desk::{Desk, Policy, WhoMayFollow};

@@ -10,7 +10,7 @@ use super::{
 /// An edit that can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// What it writes.
+    /// What it writes, and what is noted of it in the audit log.
     pub change: Change,
     /// What it rests on.
     pub claims: Claims,
@@ -108,6 +108,8 @@ impl Desk {
         if let Some(standing) = standing {
             plan.claims.rest_on(standing);
         }
+        let notes = self.notes(by, at, edit, &plan);
+        plan.change.extend(notes);
         Ok(plan)
     }
 

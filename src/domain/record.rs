@@ -1,7 +1,8 @@
 //! Intent as it is kept: the closed list of what a store holds.
 
 use super::{
-    Account, AccountId, BareJid, Name, Operator, Queue, QueueId, Session, Subscriber, Token, TokenHash, User, UserId,
+    Account, AccountId, BareJid, Name, Noted, Operator, Queue, QueueId, Session, Subscriber, Token, TokenHash,
+    UnixTime, User, UserId,
 };
 
 /// One thing that people decided.
@@ -53,6 +54,10 @@ pub enum Write {
     Put(Record),
     /// Keep nothing under this key.
     Delete(Key),
+    /// Keep in the audit log what somebody did, behind everything that was kept there before.
+    Note(Box<Noted>),
+    /// Forget some of what was kept in the audit log before then, the oldest first.
+    Forget(UnixTime),
 }
 
 impl Record {
@@ -68,17 +73,6 @@ impl Record {
             Self::Subscriber(subscriber) => Key::Subscriber(subscriber.queue, subscriber.jid.clone()),
             Self::Session(session) => Key::Session(session.token),
             Self::Token(token) => Key::Token(token.account, token.name.clone()),
-        }
-    }
-}
-
-impl Write {
-    /// The key it is about.
-    #[must_use]
-    pub fn key(&self) -> Key {
-        match self {
-            Self::Put(record) => record.key(),
-            Self::Delete(key) => key.clone(),
         }
     }
 }

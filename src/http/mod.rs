@@ -12,6 +12,7 @@ mod health;
 mod json;
 mod libraryh3lp;
 mod limits;
+mod noted;
 mod openapi;
 mod origin;
 mod presence;
@@ -37,6 +38,7 @@ use auth::Hashing;
 use json::Json;
 use libraryh3lp::Failure;
 pub use limits::Limits;
+pub use noted::{NotedBody, PageBody, ThingBody, WhoBody};
 pub use server::{ServeError, Server};
 pub use tls::{TlsError, check_certificate};
 

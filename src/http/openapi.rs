@@ -32,6 +32,7 @@ use super::{Site, docs, json::Json};
         (name = "queues", description = "Entry points that people staff"),
         (name = "operators", description = "Users on queues: enabled, suspended, ready"),
         (name = "users", description = "People whose presence is seen"),
+        (name = "audit", description = "Who did what"),
         (name = "health", description = "For supervisors and load balancers, without login"),
     )
 )]

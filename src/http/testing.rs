@@ -32,7 +32,7 @@ use crate::{
         SuspensionFields, UnixTime, UserFields, Who, Write,
     },
     engine::{Engine, Fact, Handle, unix_now},
-    store::{Committer, MemoryStore, Store, StoreError},
+    store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 
 /// The password of every account.
@@ -72,6 +72,10 @@ impl Store for TroubledStore {
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
         let _open = self.1.gate.lock().unwrap_or_else(PoisonError::into_inner);
         if self.1.broken.load(Ordering::SeqCst) { Err(StoreError::Stopped) } else { self.0.commit(change) }
+    }
+
+    fn trail(&self) -> Arc<dyn Trail> {
+        self.0.trail()
     }
 }
 

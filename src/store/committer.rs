@@ -1,10 +1,10 @@
 //! The one thread that writes.
 
-use std::thread;
+use std::{sync::Arc, thread};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, Trail};
 use crate::domain::Write;
 
 type Job = (Vec<Write>, oneshot::Sender<(Vec<Write>, Result<(), StoreError>)>);
@@ -13,6 +13,7 @@ type Job = (Vec<Write>, oneshot::Sender<(Vec<Write>, Result<(), StoreError>)>);
 #[derive(Debug)]
 pub struct Committer {
     jobs: Option<mpsc::Sender<Job>>,
+    trail: Arc<dyn Trail>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -22,6 +23,7 @@ impl Committer {
     /// # Errors
     /// When the operating system gives no thread.
     pub fn start(mut store: Box<dyn Store>) -> std::io::Result<Self> {
+        let trail = store.trail();
         let (jobs, mut queue) = mpsc::channel::<Job>(1);
         let work = move || {
             while let Some((change, done)) = queue.blocking_recv() {
@@ -31,7 +33,13 @@ impl Committer {
             }
         };
         let thread = thread::Builder::new().name("store".to_owned()).spawn(work)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), trail, thread: Some(thread) })
+    }
+
+    /// The way to read the audit log.
+    #[must_use]
+    pub fn trail(&self) -> Arc<dyn Trail> {
+        self.trail.clone()
     }
 
     /// Has `change` written, and gives it back with the result.

@@ -101,7 +101,7 @@ pub enum DumpError {
 /// # Errors
 /// What `out` answers.
 pub fn write_records(records: &[Record], out: impl io::Write, progress: impl FnMut(u64)) -> io::Result<()> {
-    write_lines(records, out, progress)
+    write_lines(records, None, out, progress)
 }
 
 /// Reads an export. `progress` is told how many records have been read, now and then and at the end. The records come as they
@@ -110,7 +110,7 @@ pub fn write_records(records: &[Record], out: impl io::Write, progress: impl FnM
 /// # Errors
 /// The first line that is wrong, and how.
 pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Vec<Record>, DumpError> {
-    read_lines(input, Owners::new(), progress)
+    read_lines(input, Owners::new(), progress).map(|(records, _)| records)
 }
 
 /// Writes an export to a file that only its owner can read. When this returns, it is there even after a loss of power; else what was
@@ -119,17 +119,26 @@ pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Ve
 /// # Errors
 /// What the operating system answers.
 pub fn write_file(path: &Path, records: &[Record], progress: impl FnMut(u64)) -> io::Result<()> {
-    write_lines_to(path, records, progress)
+    folder::write_whole(path, |file| {
+        let mut out = io::BufWriter::new(file);
+        write_lines(records, None, &mut out, progress)?;
+        out.flush()
+    })
 }
 
-/// As [`write_file`], for a change that is to be made.
-pub(super) fn write_change(path: &Path, change: &[Write]) -> io::Result<()> {
-    write_lines_to(path, change, |_| ())
+/// As [`write_file`], for a change that is to be made, whose first entry of the audit log has the number `next`.
+pub(super) fn write_change(path: &Path, change: &[Write], next: u64) -> io::Result<()> {
+    folder::write_whole(path, |file| {
+        let mut out = io::BufWriter::new(file);
+        write_lines(change, Some(next), &mut out, |_| ())?;
+        out.flush()
+    })
 }
 
 /// Reads what [`write_change`] wrote, where there were these accounts.
-pub(super) fn read_change(input: impl BufRead, owners: Owners) -> Result<Vec<Write>, DumpError> {
-    read_lines(input, owners, |_| ())
+pub(super) fn read_change(input: impl BufRead, owners: Owners) -> Result<(Vec<Write>, u64), DumpError> {
+    let (change, next) = read_lines(input, owners, |_| ())?;
+    Ok((change, next.unwrap_or_default()))
 }
 
 /// What can stand on a line.
@@ -144,6 +153,9 @@ trait Line: Sized {
 struct Header<'a> {
     rosterd: Cow<'a, str>,
     version: u32,
+    /// In a change: the number of the next entry of the audit log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -219,15 +231,12 @@ fn check(record: &Record) -> Result<(), String> {
     }
 }
 
-fn write_lines_to<T: Line>(path: &Path, items: &[T], progress: impl FnMut(u64)) -> io::Result<()> {
-    folder::write_whole(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        write_lines(items, &mut out, progress)?;
-        out.flush()
-    })
-}
-
-fn write_lines<T: Line>(items: &[T], mut out: impl io::Write, mut progress: impl FnMut(u64)) -> io::Result<()> {
+fn write_lines<T: Line>(
+    items: &[T],
+    next: Option<u64>,
+    mut out: impl io::Write,
+    mut progress: impl FnMut(u64),
+) -> io::Result<()> {
     let mut hasher = Sha256::new();
     let mut line = Vec::new();
     let mut send = |line: &mut Vec<u8>| {
@@ -237,7 +246,7 @@ fn write_lines<T: Line>(items: &[T], mut out: impl io::Write, mut progress: impl
         line.clear();
         io::Result::Ok(())
     };
-    serde_json::to_writer(&mut line, &Header { rosterd: T::FILE.into(), version: VERSION })?;
+    serde_json::to_writer(&mut line, &Header { rosterd: T::FILE.into(), version: VERSION, next })?;
     send(&mut line)?;
     let mut done = 0_u64;
     for item in items {
@@ -259,12 +268,12 @@ fn read_lines<T: Line>(
     mut input: impl BufRead,
     mut owners: Owners,
     mut progress: impl FnMut(u64),
-) -> Result<Vec<T>, DumpError> {
+) -> Result<(Vec<T>, Option<u64>), DumpError> {
     let mut hasher = Sha256::new();
     let mut items = Vec::new();
     let mut text = Vec::new();
     read_line(&mut input, 1, &mut text)?;
-    check_header::<T>(&text)?;
+    let next = check_header::<T>(&text)?;
     hasher.update(&text);
     for line in 2.. {
         read_line(&mut input, line, &mut text)?;
@@ -284,7 +293,7 @@ fn read_lines<T: Line>(
         }
     }
     progress(items.len() as u64);
-    Ok(items)
+    Ok((items, next))
 }
 
 fn read_line(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<(), DumpError> {
@@ -300,10 +309,11 @@ fn read_line(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-fn check_header<T: Line>(text: &[u8]) -> Result<(), DumpError> {
+fn check_header<T: Line>(text: &[u8]) -> Result<Option<u64>, DumpError> {
     let header = serde_json::from_slice::<Header>(text).ok().filter(|header| header.rosterd == T::FILE);
-    match header.ok_or(DumpError::Foreign { wanted: T::FILE })?.version {
-        OLDEST..=VERSION => Ok(()),
+    let header = header.ok_or(DumpError::Foreign { wanted: T::FILE })?;
+    match header.version {
+        OLDEST..=VERSION => Ok(header.next),
         found => Err(DumpError::Version { found }),
     }
 }

@@ -1,5 +1,6 @@
 //! Where intent is kept.
 
+pub mod audit;
 mod committer;
 pub mod dump;
 mod folder;
@@ -7,8 +8,9 @@ pub mod memory;
 pub mod record;
 pub mod sled;
 
-use std::{io, path::PathBuf};
+use std::{io, path::PathBuf, sync::Arc};
 
+pub use self::audit::Trail;
 pub use self::sled::SledStore;
 pub use committer::Committer;
 pub use memory::MemoryStore;
@@ -31,6 +33,9 @@ pub trait Store: Send + 'static {
     /// it is not known whether the change is kept: once the store is opened anew, it is there as a whole or not at all. Until then
     /// nothing more can be kept: each further commit fails with [`StoreError::Failed`].
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError>;
+
+    /// The way to read the audit log, which holds what [`Write::Note`] put there.
+    fn trail(&self) -> Arc<dyn Trail>;
 }
 
 /// What went wrong with a store, and where.

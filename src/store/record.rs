@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::audit::NotedShape;
 use crate::domain::{
     Account, AccountId, BareJid, Cause, Key, Login, Name, Operator, Queue, QueueId, Record, Role, Session, Subscriber,
     Suspension, Token, TokenHash, UnixTime, User, UserId, Write,
@@ -304,6 +305,8 @@ pub(super) enum WriteShape<'a> {
     Put(Shape<'a>),
     /// The bytes of the key, in hexadecimal digits.
     Delete(Cow<'a, str>),
+    Note(Box<NotedShape<'a>>),
+    Forget(u64),
 }
 
 impl<'a> From<&'a Record> for Shape<'a> {
@@ -471,6 +474,8 @@ impl<'a> From<&'a Write> for WriteShape<'a> {
         match write {
             Write::Put(record) => Self::Put(record.into()),
             Write::Delete(key) => Self::Delete(to_hex(&write_key(key)).into()),
+            Write::Note(noted) => Self::Note(Box::new((&**noted).into())),
+            Write::Forget(before) => Self::Forget(before.0),
         }
     }
 }
@@ -479,6 +484,8 @@ impl WriteShape<'_> {
     /// The step. Accounts are remembered among `owners`.
     pub(super) fn into_write(self, owners: &mut Owners) -> Result<Write, String> {
         match self {
+            WriteShape::Note(noted) => Ok(Write::Note(Box::new((*noted).try_into()?))),
+            WriteShape::Forget(before) => Ok(Write::Forget(UnixTime(before))),
             WriteShape::Put(record) => Ok(Write::Put(record.into_record(owners)?)),
             WriteShape::Delete(key) => {
                 let key = from_hex(&key).and_then(|bytes| read_key(&bytes));

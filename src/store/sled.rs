@@ -20,7 +20,8 @@ use std::{
     fs::{self, File},
     io::{self, BufReader},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ::sled::{
@@ -30,11 +31,13 @@ use ::sled::{
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use super::{
-    Store, StoreError, dump,
+    Store, StoreError, Trail,
+    audit::{self, Span},
+    dump,
     folder::{self, Acknowledged, Folder},
     record::{self, KINDS, Owners, Unreadable},
 };
-use crate::domain::{Record, Write};
+use crate::domain::{Noted, Record, UnixTime, Write};
 
 /// The most writes that are made in one transaction.
 pub const CHUNK: usize = 4_096;
@@ -50,6 +53,9 @@ const SEGMENT: usize = 4 << 20;
 /// The most bytes that are kept under one key. A value goes on under further keys as long as its parts are of just this length.
 const PART: usize = 32 << 10;
 
+/// The most entries of the audit log that are taken out at a time.
+const FORGET_MOST: usize = 1_000;
+
 /// Where the counts are kept: before all records.
 const COUNTS_KEY: [u8; 1] = [0];
 
@@ -61,6 +67,9 @@ pub struct SledStore {
     file: File,
     acknowledged: Acknowledged,
     counts: Counts,
+    trail: Arc<Shown>,
+    /// The most entries of the audit log.
+    audit_most: u64,
     failed: Option<String>,
     folder: Folder,
 }
@@ -76,6 +85,9 @@ struct Counts {
     records: [u64; KINDS.len()],
     /// Whether a part of a large change is made, and the rest is not.
     pending: bool,
+    /// The audit log.
+    #[serde(default)]
+    audit: Span,
 }
 
 /// A store of an earlier version knew fewer kinds, of which there are none then.
@@ -110,10 +122,32 @@ impl SledStore {
         let counts: Counts = record::open(&COUNTS_KEY, &counts)
             .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
         let acknowledged = folder.acknowledged()?;
-        let mut opened = Self { db, file, acknowledged, counts, failed: None, folder };
+        let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default() });
+        let (audit_most, failed) = (audit::MOST, None);
+        let mut opened = Self { db, file, acknowledged, counts, trail, audit_most, failed, folder };
         opened.check_commits()?;
         opened.finish_pending()?;
+        opened.show()?;
         Ok(opened)
+    }
+
+    /// The same, where the audit log holds so many entries at the most.
+    #[must_use]
+    pub fn with_audit_most(self, audit_most: u64) -> Self {
+        Self { audit_most, ..self }
+    }
+
+    /// Lets the audit log be read as far as it is on disk.
+    fn show(&self) -> Result<(), StoreError> {
+        let span = self.counts.audit;
+        let mut shown = self.trail.span.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.0.first != span.first || shown.1.is_none() {
+            let oldest = guarded(&self.folder, || self.db.get(audit::key(span.first)))?;
+            let oldest = oldest.map(|value| audit::read(span.first, &value)).transpose();
+            shown.1 = oldest.map_err(|what| self.folder.damaged(damaged_entry(span.first, &what)))?.map(|it| it.at);
+        }
+        shown.0 = span;
+        Ok(())
     }
 
     fn check_commits(&self) -> Result<(), StoreError> {
@@ -141,7 +175,11 @@ impl SledStore {
         };
         match dump::read_change(BufReader::new(file), self.owners()?) {
             Err(error) => damaged(format!("is damaged: {error}")),
-            Ok(change) => self.make(&change),
+            Ok((change, next)) => {
+                // What is made again is numbered again as it was.
+                self.counts.audit.next = next.max(self.counts.audit.first);
+                self.make(&change)
+            }
         }
     }
 
@@ -170,25 +208,26 @@ impl SledStore {
 
     fn commit_large(&mut self, change: &[Write]) -> Result<(), StoreError> {
         let path = self.folder.pending();
-        dump::write_change(&path, change).map_err(|error| self.folder.unwritten("could not write", &path, error))?;
+        dump::write_change(&path, change, self.counts.audit.next)
+            .map_err(|error| self.folder.unwritten("could not write", &path, error))?;
         self.make(change)
     }
 
     fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
-        let db = &self.db;
-        let counts = guarded(&self.folder, || apply(db, writes, &self.counts, pending))?;
+        let (db, most) = (&self.db, self.audit_most);
+        let counts = guarded(&self.folder, || apply(db, writes, &self.counts, (pending, most)))?;
         guarded(&self.folder, || db.flush())?;
         // What `flush` handed to the kernel is not on disk yet.
         self.file.sync_data().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
         self.acknowledged.write(counts.commits)?;
         self.counts = counts;
-        Ok(())
+        self.show()
     }
 }
 
 impl Store for SledStore {
     fn load(&mut self) -> Result<Vec<Record>, StoreError> {
-        let scanned = guarded(&self.folder, || Ok(scan(self.db.iter(), &mut Owners::new())))?;
+        let scanned = guarded(&self.folder, || Ok(scan(self.db.range(..audit::START), &mut Owners::new())))?;
         let records = scanned.and_then(|(records, found)| match self.counts.compare(&found) {
             Ok(()) => Ok(records),
             Err(what) => Err(Fault::Found(what)),
@@ -206,6 +245,49 @@ impl Store for SledStore {
         self.failed = result.as_ref().err().map(in_words);
         result
     }
+
+    fn trail(&self) -> Arc<dyn Trail> {
+        self.trail.clone()
+    }
+}
+
+/// The audit log as it may be read.
+#[derive(Debug)]
+struct Shown {
+    db: Db,
+    store: PathBuf,
+    /// What is on disk, and when the oldest of it was made.
+    span: Mutex<(Span, Option<UnixTime>)>,
+}
+
+impl Trail for Shown {
+    fn before(&self, before: Option<u64>, most: usize) -> Result<Vec<(u64, Noted)>, StoreError> {
+        let (Span { first, next }, _) = *self.span.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = before.map_or(next, |before| before.min(next));
+        let read = || {
+            let mut found = Vec::new();
+            // One that is forgotten meanwhile is passed over, and so are those before it.
+            for number in (first..end).rev().take(most) {
+                let Some(value) = self.db.get(audit::key(number))? else { break };
+                found.push((number, audit::read(number, &value).map_err(|what| damaged_entry(number, &what))));
+            }
+            Ok(found)
+        };
+        let damaged = |what| StoreError::Damaged { path: self.store.clone(), what };
+        let found = match catch_unwind(AssertUnwindSafe(read)) {
+            Ok(found) => found.map_err(|error: ::sled::Error| damaged(error.to_string()))?,
+            Err(panic) => return Err(damaged(format!("its audit log can not be read ({})", said(&*panic)))),
+        };
+        found.into_iter().map(|(number, noted)| noted.map(|noted| (number, noted)).map_err(damaged)).collect()
+    }
+
+    fn oldest(&self) -> Option<UnixTime> {
+        self.span.lock().unwrap_or_else(PoisonError::into_inner).1
+    }
+}
+
+fn damaged_entry(number: u64, what: &str) -> String {
+    format!("entry {number} of the audit log: {what}")
 }
 
 impl Counts {
@@ -253,22 +335,25 @@ fn scan(mut items: ::sled::Iter, owners: &mut Owners) -> Result<(Vec<Record>, [u
 }
 
 /// Makes these writes, all or nothing, and gives back what is there then.
-fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Counts, ::sled::Error> {
+fn apply(db: &Db, writes: &[Write], before: &Counts, (pending, most): (bool, u64)) -> Result<Counts, ::sled::Error> {
     let made = db.transaction(|tree| {
         let mut counts = Counts { commits: before.commits + 1, pending, ..before.clone() };
         for write in writes {
-            let key = write.key();
-            let count = &mut counts.records[record::kind(&key)];
-            let key = record::write_key(&key);
-            let was_there = remove(tree, &key)?;
             match write {
-                Write::Put(record) => insert(tree, &key, &record::write_value(record))?,
-                Write::Delete(_) => {}
-            }
-            match (write, was_there) {
-                (Write::Put(_), false) => *count += 1,
-                (Write::Delete(_), true) => *count = count.saturating_sub(1),
-                (Write::Put(_), true) | (Write::Delete(_), false) => {}
+                Write::Put(record) => {
+                    let key = record.key();
+                    let bytes = record::write_key(&key);
+                    let was_there = remove(tree, &bytes)?;
+                    insert(tree, &bytes, &record::write_value(record))?;
+                    counts.records[record::kind(&key)] += u64::from(!was_there);
+                }
+                Write::Delete(key) => {
+                    let was_there = remove(tree, &record::write_key(key))?;
+                    let count = &mut counts.records[record::kind(key)];
+                    *count = count.saturating_sub(u64::from(was_there));
+                }
+                Write::Note(noted) => note(tree, &mut counts.audit, noted, most)?,
+                Write::Forget(moment) => forget(tree, &mut counts.audit, *moment)?,
             }
         }
         tree.insert(&COUNTS_KEY, record::seal(&COUNTS_KEY, &counts))?;
@@ -278,6 +363,40 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, pending: bool) -> Result<Co
         TransactionError::Storage(error) => error,
         TransactionError::Abort(never) => match never {},
     })
+}
+
+/// Puts an entry behind the others, and takes out the oldest where there would be more than `most`.
+fn note(
+    tree: &TransactionalTree,
+    span: &mut Span,
+    noted: &Noted,
+    most: u64,
+) -> Result<(), UnabortableTransactionError> {
+    tree.insert(audit::key(span.next).as_slice(), audit::write(span.next, noted))?;
+    span.next += 1;
+    // More than one, so that a bound that was lowered is reached after a while.
+    for _ in 0..2 {
+        if span.next - span.first > most {
+            tree.remove(audit::key(span.first).as_slice())?;
+            span.first += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Takes out some of the oldest entries that were made before `moment`.
+fn forget(tree: &TransactionalTree, span: &mut Span, moment: UnixTime) -> Result<(), UnabortableTransactionError> {
+    for _ in 0..FORGET_MOST {
+        let key = audit::key(span.first);
+        let Some(value) = tree.get(key)? else { break };
+        // What can not be read is of no use, and goes in its turn.
+        if audit::read(span.first, &value).is_ok_and(|noted| noted.at >= moment) {
+            break;
+        }
+        tree.remove(key.as_slice())?;
+        span.first += 1;
+    }
+    Ok(())
 }
 
 /// Puts a value, in parts, where there is none.
@@ -591,6 +710,85 @@ mod tests {
         refused(state.path(), "queue 2: a part of it is missing");
     }
 
+    fn note(at: u64) -> Write {
+        Write::Note(Box::new(Noted { at: UnixTime(at), ..audit::tests::notes().remove(0) }))
+    }
+
+    /// Numbers and moments of the audit log, newest first.
+    fn noted(store: &SledStore) -> Vec<(u64, u64)> {
+        let trail = store.trail();
+        let all = trail.before(None, usize::MAX).unwrap();
+        assert_eq!(trail.oldest(), all.last().map(|(_, noted)| noted.at));
+        all.iter().map(|(number, noted)| (*number, noted.at.0)).collect()
+    }
+
+    #[test]
+    fn the_audit_log_goes_along_and_is_not_loaded() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        assert_eq!(noted(&store), []);
+        store.commit(&[Write::Put(Record::NextId(4)), note(10), note(11)]).unwrap();
+        store.commit(&[note(12)]).unwrap();
+        assert_eq!(noted(&store), [(2, 12), (1, 11), (0, 10)]);
+        assert_eq!(store.trail().before(Some(2), 1).unwrap()[0].0, 1);
+        drop(store);
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        assert_eq!(store.load().unwrap(), [Record::NextId(4)]);
+        assert_eq!(noted(&store), [(2, 12), (1, 11), (0, 10)]);
+        store.commit(&[Write::Forget(UnixTime(12)), note(13)]).unwrap();
+        assert_eq!(noted(&store), [(3, 13), (2, 12)]);
+        store.commit(&[Write::Forget(UnixTime(99))]).unwrap();
+        assert_eq!(noted(&store), []);
+        store.commit(&[note(14)]).unwrap();
+        assert_eq!(noted(&store), [(4, 14)], "no number is given twice");
+        store.db.insert(audit::key(4), "x").unwrap();
+        let error = store.trail().before(None, 9).unwrap_err().to_string();
+        assert!(error.contains("entry 4 of the audit log: there is too little of it"), "{error}");
+    }
+
+    #[test]
+    fn the_audit_log_is_bounded() {
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap().with_audit_most(5);
+        store.commit(&(0..9).map(note).collect::<Vec<_>>()).unwrap();
+        assert_eq!(noted(&store), [(8, 8), (7, 7), (6, 6), (5, 5), (4, 4)]);
+        assert_eq!(store.db.len(), 6);
+        // A lower bound is reached with what is noted, and at most a thousand are forgotten in one go.
+        let mut store = {
+            drop(store);
+            SledStore::open(state.path(), 0).unwrap().with_audit_most(3)
+        };
+        store.commit(&[note(9)]).unwrap();
+        assert_eq!(noted(&store).len(), 4);
+        store.commit(&[note(10)]).unwrap();
+        assert_eq!(noted(&store), [(10, 10), (9, 9), (8, 8)]);
+        let mut store = {
+            drop(store);
+            SledStore::open(state.path(), 0).unwrap()
+        };
+        store.commit(&(11..2_000).map(note).collect::<Vec<_>>()).unwrap();
+        store.commit(&[Write::Forget(UnixTime(5_000))]).unwrap();
+        assert_eq!(noted(&store).len(), 1_992 - FORGET_MOST);
+    }
+
+    #[test]
+    fn a_large_change_that_is_made_again_is_noted_once() {
+        let mut change = puts(many(2 * CHUNK + 1));
+        change.push(note(7));
+        change.insert(0, note(6));
+        for chunks_made in 0..3 {
+            let state = tempfile::tempdir().unwrap();
+            SledStore::open(state.path(), 0).unwrap().commit(&[note(5)]).unwrap();
+            broken_off(state.path(), &change, chunks_made);
+            let store = SledStore::open(state.path(), 0).unwrap();
+            assert_eq!(noted(&store), [(2, 7), (1, 6), (0, 5)], "{chunks_made}");
+        }
+        let state = tempfile::tempdir().unwrap();
+        let mut store = SledStore::open(state.path(), 0).unwrap();
+        store.commit(&change).unwrap();
+        assert_eq!(noted(&store), [(1, 7), (0, 6)]);
+    }
+
     fn puts(records: Vec<Record>) -> Vec<Write> {
         records.into_iter().map(Write::Put).collect()
     }
@@ -619,7 +817,7 @@ mod tests {
     /// A store whose owner died after some chunks of a large change.
     fn broken_off(state: &Path, change: &[Write], chunks: usize) {
         let mut store = SledStore::open(state, 0).unwrap();
-        dump::write_change(&store.folder.pending(), change).unwrap();
+        dump::write_change(&store.folder.pending(), change, store.counts.audit.next).unwrap();
         for chunk in change.chunks(CHUNK).take(chunks) {
             store.transact(chunk, true).unwrap();
         }

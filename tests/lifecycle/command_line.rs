@@ -103,6 +103,117 @@ fn accounts_without_the_daemon() -> Result<()> {
     accounts_come_and_go(&place()?)
 }
 
+/// Who may log in, with what, and what is noted of it.
+fn logins_and_tokens_come_and_go(place: &Place) -> Result<String> {
+    place.good(&["account", "add", "acme", "--password-stdin"], "correct horse\n")?;
+    place.good(&["account", "add", "zoo", "--password-stdin"], "x\n")?;
+    let add = |name: &str, role: &str| {
+        let arguments = ["login", "add", "acme", name, "--role", role, "--password-stdin"];
+        place.rosterd(&arguments, "battery staple\n")
+    };
+    let said = add("kim", "viewer")?;
+    ensure!(said.out == "login kim added to account acme with the role viewer\n", "{said:?}");
+    ensure!(add("kim", "viewer")?.error.contains("there is a login named kim already"));
+    ensure!(add("zoo", "viewer")?.error.contains("there is a login named zoo already"), "one name for a deployment");
+    let role = add("sue", "chief")?;
+    ensure!(role.code == Some(1) && role.error.contains("these: viewer, supervisor, owner"), "{role:?}");
+    place.good(&["login", "role", "kim", "supervisor"], "")?;
+    let last = place.bad(1, &["login", "remove", "acme"], "")?;
+    ensure!(last.contains("the last owner of the account"), "{last}");
+    ensure!(place.good(&["login", "list"], "")? == "acme owner acme 0\nkim supervisor acme 0\nzoo owner zoo 0\n");
+    ensure!(place.good(&["login", "list", "acme"], "")? == "acme owner acme 0\nkim supervisor acme 0\n");
+    ensure!(place.bad(1, &["login", "list", "nobody"], "")?.contains("there is no such account"));
+    place.good(&["login", "password", "kim", "--password-stdin"], "another\n")?;
+    ensure!(place.good(&["login", "sessions", "kim"], "")?.is_empty());
+    ensure!(place.bad(1, &["login", "sessions", "nobody"], "")?.contains("there is no such login"));
+    place.good(&["login", "logout", "kim"], "")?;
+
+    let make = |name: &str, more: &[&str]| {
+        place.good(&[&["token", "add", "acme", "--name", name, "--role", "owner"], more].concat(), "")
+    };
+    let token = make("importer", &["--expires", "90days"])?;
+    let token = token.trim_end();
+    ensure!(token.len() == "rosterd_".len() + 43 && token.starts_with("rosterd_"), "{token}");
+    ensure!(make("wallboard", &[])?.trim_end() != token);
+    let listed = place.good(&["token", "list", "acme"], "")?;
+    let words: Vec<Vec<_>> = listed.lines().map(|line| line.split(' ').collect()).collect();
+    ensure!(
+        words.len() == 2 && words[0][..3] == ["importer", "owner", "acme"] && words[0][4].ends_with('Z'),
+        "{listed}"
+    );
+    ensure!(words[1][4..] == ["-", "-"] && !listed.contains("rosterd_"), "{listed}");
+    place.good(&["token", "revoke", "acme", "wallboard"], "")?;
+    ensure!(place.bad(1, &["token", "revoke", "acme", "wallboard"], "")?.contains("there is no such token"));
+
+    let log = place.good(&["audit"], "")?;
+    let words: Vec<_> = log.lines().map(|line| line.split(' ').nth(3).unwrap_or_default()).collect();
+    let expected = [
+        "token.revoke",
+        "token.create",
+        "token.create",
+        "login.password",
+        "login.role",
+        "login.create",
+        "account.create",
+        "account.create",
+    ];
+    ensure!(words == expected, "{log}");
+    let own = format!(" local {}: ", rustix::process::getuid().as_raw());
+    ensure!(log.lines().all(|line| line.contains(&own)), "{log}");
+    ensure!(log.contains("login.role account acme (1), login kim; login kim: \"viewer\" -> \"supervisor\"\n"), "{log}");
+    for secret in ["argon2", "horse", "staple", "rosterd_"] {
+        ensure!(!log.contains(secret), "{secret} in {log}");
+    }
+    ensure!(place.good(&["audit", "--account", "zoo"], "")?.lines().count() == 1);
+    ensure!(place.good(&["audit", "--what", "token", "--limit", "2"], "")?.lines().count() == 2);
+    ensure!(place.good(&["audit", "--since", "1h", "--until", "1h"], "")?.is_empty());
+    let json = place.good(&["audit", "--json", "--limit", "1"], "")?;
+    let entry: Value = serde_json::from_str(&json)?;
+    ensure!(entry["what"] == "token.revoke" && entry["before"]["role"] == "owner", "{entry}");
+    Ok(token.to_owned())
+}
+
+#[test]
+fn logins_and_tokens_without_the_daemon() -> Result<()> {
+    logins_and_tokens_come_and_go(&place()?).map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn logins_and_tokens_through_the_daemon() -> Result<()> {
+    let place = place()?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    let token = logins_and_tokens_come_and_go(&place)?;
+    let show = https::Caller::Shows(hyper::header::AUTHORIZATION, format!("Bearer {token}"));
+    let create = json!({ "name": "law" });
+    let reply = daemon.https()?.ask(hyper::Method::POST, "/2011-12-03/queues", &show, Some(&create)).await?;
+    ensure!(reply.status == 200, "{reply:?}");
+    let fields = json!({ "username": "kim", "password": "another" });
+    let login =
+        daemon.https()?.ask(hyper::Method::POST, "/api/auth/login", &https::Caller::Anybody, Some(&fields)).await?;
+    ensure!(login.json()? == json!({ "success": true, "username": "kim", "account_id": 1 }), "{login:?}");
+    let sessions = place.good(&["login", "sessions", "kim"], "")?;
+    ensure!(sessions.lines().count() == 1 && sessions.ends_with(" 127.0.0.1\n"), "{sessions}");
+    let cookie = login.headers.get("set-cookie").and_then(|cookie| cookie.to_str().ok()?.split(';').next());
+    let cookie = https::Caller::Shows(hyper::header::COOKIE, cookie.context("there is a cookie")?.to_owned());
+    let status = async |daemon: &Daemon| -> Result<u16> {
+        Ok(daemon.https()?.ask(hyper::Method::GET, "/2011-12-03/queues", &cookie, None).await?.status)
+    };
+    ensure!(status(&daemon).await? == 200);
+    place.good(&["login", "logout", "kim"], "")?;
+    ensure!(status(&daemon).await? == 401, "they are logged out");
+    let log = place.good(&["audit", "--limit", "3"], "")?;
+    let lines: Vec<_> = log.lines().collect();
+    ensure!(lines[0].contains("session.close_all account acme (1), login kim"), "{log}");
+    ensure!(lines[1].contains("login kim at 127.0.0.1: session.open"), "{log}");
+    ensure!(lines[2].contains("token importer at 127.0.0.1: queue.create queue law (3)"), "{log}");
+    // What was noted is there after a kill, and without the daemon.
+    daemon.kill();
+    ensure!(place.good(&["audit", "--limit", "3"], "")? == log);
+    ensure!(!daemon.log().contains(&token), "a secret is in the log");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accounts_through_the_daemon() -> Result<()> {
     let place = place()?;

@@ -110,6 +110,32 @@ impl Work {
         ControlFlow::Continue(())
     }
 
+    /// Every user who was made is noted once, and nobody else; and no acknowledged change is missing from the log.
+    async fn check_log(&self) -> Result<()> {
+        let (mut made, mut count, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let path = format!("/v1/audit?limit=1000{after}");
+            let page = self.https.ask(Method::GET, &path, &self.caller, None).await?.json()?;
+            for entry in page["entries"].as_array().context("a list")? {
+                count += 1;
+                if entry["what"] == "user.create" {
+                    made.push(entry["on"][0]["name"].as_str().context("a name")?.to_owned());
+                }
+            }
+            let Some(next) = page["next"].as_u64() else { break };
+            after = format!("&after={next}");
+        }
+        let users = self.ask(Method::GET, "users", None).await?;
+        let users = users.as_array().context("a list")?.iter().filter_map(|user| user["name"].as_str());
+        let mut users: Vec<_> = users.map(str::to_owned).collect();
+        users.sort();
+        made.sort();
+        ensure!(users == made, "{} users, and {} are noted", users.len(), made.len());
+        let acknowledged = self.acknowledged.load(Ordering::SeqCst);
+        ensure!(count >= acknowledged, "{acknowledged} changes were acknowledged, and {count} are noted");
+        Ok(())
+    }
+
     /// Compares what is stored with what may be, and goes on from there.
     async fn check(&self) -> Result<()> {
         let users = self.ask(Method::GET, "users", None).await?;
@@ -134,7 +160,7 @@ async fn log_in(https: &Https) -> Result<Caller> {
     let fields = json!({ "username": "acme", "password": "secret" });
     let reply = https.ask(Method::POST, &format!("{V1}/auth/login"), &Caller::Anybody, Some(&fields)).await?;
     let cookie = reply.headers.get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok()?.split(';').next());
-    Ok(Caller::Cookie(cookie.with_context(|| format!("no cookie: {reply:?}"))?.to_owned()))
+    Ok(Caller::Shows(hyper::header::COOKIE, cookie.with_context(|| format!("no cookie: {reply:?}"))?.to_owned()))
 }
 
 /// Starts work on a daemon that serves.
@@ -192,6 +218,7 @@ async fn nothing_acknowledged_is_lost_when_it_is_killed() -> Result<()> {
         daemon.serves().await?;
     }
     work.check().await?;
+    work.check_log().await?;
     println!("{} acknowledged, {ROUNDS} kills", work.acknowledged.load(Ordering::SeqCst));
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use minidom::Element;
 use rosterd::{
     domain::{BareJid, Name, Operator, QueueId, Record, User, UserId, Write},
-    store::{MemoryStore, Store, StoreError},
+    store::{MemoryStore, Store, StoreError, Trail},
 };
 
 use crate::support::{
@@ -35,6 +35,10 @@ impl Store for Held {
             Ok(false) => Err(StoreError::Short { path: "/the/disk".into(), free: 1, floor: 2 }),
             Ok(true) | Err(_) => self.inner.commit(change),
         }
+    }
+
+    fn trail(&self) -> std::sync::Arc<dyn Trail> {
+        self.inner.trail()
     }
 }
 

@@ -4,7 +4,11 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
-use hyper::{HeaderMap, Method, Request, body::Bytes, header};
+use hyper::{
+    HeaderMap, Method, Request,
+    body::Bytes,
+    header::{self, HeaderName},
+};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -41,8 +45,8 @@ impl Reply {
 pub(crate) enum Caller {
     /// Anybody.
     Anybody,
-    /// Who holds this cookie.
-    Cookie(String),
+    /// Who shows this, a cookie or a token.
+    Shows(HeaderName, String),
 }
 
 /// A way to one HTTPS server, whose certificate is trusted and nobody else's.
@@ -67,9 +71,10 @@ impl Https {
     /// Asks once. A `body` goes as JSON.
     pub(crate) async fn ask(&self, method: Method, path: &str, caller: &Caller, body: Option<&Value>) -> Result<Reply> {
         let mut request = Request::builder().method(&method).uri(path).header(header::HOST, "localhost");
-        if let Caller::Cookie(cookie) = caller {
-            request = request.header(header::COOKIE, cookie);
-        }
+        request = match caller {
+            Caller::Anybody => request,
+            Caller::Shows(name, what) => request.header(name, what),
+        };
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

@@ -26,7 +26,12 @@ impl Manager {
         let reply = https.ask(Method::POST, &format!("{V1}/auth/login"), &Caller::Anybody, Some(&fields)).await?;
         let cookie = reply.headers.get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok()?.split(';').next());
         let cookie = cookie.with_context(|| format!("{name} could not log in: {reply:?}"))?.to_owned();
-        Ok(Self { https, caller: Caller::Cookie(cookie), queues: BTreeMap::new(), users: BTreeMap::new() })
+        Ok(Self {
+            https,
+            caller: Caller::Shows(hyper::header::COOKIE, cookie),
+            queues: BTreeMap::new(),
+            users: BTreeMap::new(),
+        })
     }
 
     /// Makes a queue.

@@ -7,8 +7,11 @@ use axum::{Extension, Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    super::health,
+    super::{PageBody, health},
+    audit::{self, AuditCommand},
+    login::{self, LoginCommand, LoginStatus, SessionStatus},
     status::{Status, status},
+    token::{self, TokenCommand, TokenStatus},
 };
 use crate::{
     domain::{Account, BareJid, Edit, Name, Outcome, Who},
@@ -39,13 +42,12 @@ pub enum Command {
         /// With all of its users and queues.
         with_all: bool,
     },
-    /// Give an account another password.
-    SetPassword {
-        /// Its name.
-        name: String,
-        /// A PHC string.
-        password_hash: Box<str>,
-    },
+    /// Something about logins.
+    Login(LoginCommand),
+    /// Something about tokens.
+    Token(TokenCommand),
+    /// Who did what.
+    Audit(AuditCommand),
     /// Let a JID manage an account from a chat client.
     LinkAdmin {
         /// The name of the account.
@@ -87,6 +89,16 @@ pub enum Reply {
     Ready(Vec<String>),
     /// To [`Command::Accounts`].
     Accounts(Vec<AccountStatus>),
+    /// To [`LoginCommand::List`].
+    Logins(Vec<LoginStatus>),
+    /// To [`LoginCommand::Sessions`], the one that was used last first.
+    Sessions(Vec<SessionStatus>),
+    /// To [`TokenCommand::List`].
+    Tokens(Vec<TokenStatus>),
+    /// To [`TokenCommand::Add`]: what a program has to show. It is said this once.
+    Token(String),
+    /// To [`Command::Audit`].
+    Audit(PageBody),
     /// It is as asked.
     Done,
 }
@@ -137,9 +149,9 @@ pub async fn answer(handle: &Handle, by: Who, command: Command) -> Result<Reply,
         Command::RemoveAccount { name, with_all } => {
             done(handle.edit(by, Edit::RemoveAccount { name: parse(&name)?, with_all }).await)
         }
-        Command::SetPassword { name, password_hash } => {
-            done(handle.edit(by, Edit::SetPassword { login: parse(&name)?, password_hash }).await)
-        }
+        Command::Login(command) => login::answer(handle, by, command).await,
+        Command::Token(command) => token::answer(handle, by, command).await,
+        Command::Audit(command) => audit::answer(handle, command).await,
         Command::LinkAdmin { name, jid } => {
             done(handle.edit(by, Edit::LinkAdmin { name: parse(&name)?, jid: parse_jid(&jid)? }).await)
         }
@@ -149,7 +161,7 @@ pub async fn answer(handle: &Handle, by: Who, command: Command) -> Result<Reply,
     }
 }
 
-fn parse(name: &str) -> Result<Name, Problem> {
+pub(super) fn parse(name: &str) -> Result<Name, Problem> {
     Name::parse(name, Name::QUEUE_MOST).map_err(|error| Problem::new(error.to_string()))
 }
 
@@ -157,7 +169,7 @@ fn parse_jid(jid: &str) -> Result<BareJid, Problem> {
     BareJid::parse(jid).map_err(Problem::new)
 }
 
-fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {
+pub(super) fn done(result: Result<Outcome, EditError>) -> Result<Reply, Problem> {
     result.map(|_| Reply::Done).map_err(Problem::from)
 }
 

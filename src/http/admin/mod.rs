@@ -1,9 +1,12 @@
 //! The admin socket: HTTP/1.1 over a Unix socket, for the other commands of `rosterd` on the same machine. Root and the
 //! user that the daemon runs as are let in.
 
+mod audit;
 mod command;
 mod dump;
+mod login;
 mod status;
+mod token;
 
 use std::{
     io,
@@ -24,9 +27,12 @@ use axum::{
 use tokio::net::{UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 
+pub use audit::AuditCommand;
 pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::Format;
+pub use login::{LoginCommand, LoginStatus, SessionStatus};
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
+pub use token::{TokenCommand, TokenStatus};
 
 use crate::{domain::Who, engine::Handle};
 

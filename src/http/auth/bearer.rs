@@ -18,7 +18,7 @@ pub(super) fn find(site: &Site, token: &str) -> Result<Found, Failure> {
         let (account, name) = (token.account, token.name.clone());
         let is_due = token.used.is_none_or(|used| now.since(used) >= TOUCH_EVERY);
         let touch = is_due.then(|| Edit::TouchToken { account, name: name.clone(), now });
-        Some(Found { account, who: Who::Token { account, name }, touch })
+        Some(Found { account, role: token.role, who: Who::Token { account, name }, touch })
     });
     found.ok_or_else(|| Failure::unauthenticated().saying("there is no such token, or it has expired").denying_token())
 }

@@ -8,20 +8,24 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use sha2::{Digest, Sha256};
 use tracing::{debug, info};
 
 use super::{Site, client::Client, libraryh3lp::Failure};
 use crate::{
     config::Secret,
-    domain::{AccountId, By, Edit, Name, TokenHash, Who},
+    domain::{AccountId, By, Edit, Name, Refusal, Role, TokenHash, Who},
     engine::unix_now,
 };
 
 pub(super) use hashing::Hashing;
 pub(super) use session::{COOKIE, SessionError, close_sessions, has_session, open_session};
 
+/// Bytes of randomness in a token.
+const TOKEN_BYTES: usize = 32;
+/// How tokens of the API begin, so that who searches for secrets in the wrong place finds them.
+const TOKEN_PREFIX: &str = "rosterd_";
 /// Seconds of use that are not noted, so that who is busy does not write all the time.
 const TOUCH_EVERY: u64 = 3_600;
 
@@ -30,8 +34,18 @@ const TOUCH_EVERY: u64 = 3_600;
 pub(super) struct Caller {
     /// Whose things they see.
     pub(super) account: AccountId,
+    /// What they may do, as the request came in. Whether they may change something is decided with the change.
+    role: Role,
     /// Under what name an edit of theirs is made.
     pub(super) by: By,
+}
+
+impl Caller {
+    /// Lets them go on if they may do what `needed` may: for what is only read.
+    pub(super) fn check_role(&self, needed: Role) -> Result<(), Failure> {
+        let Self { role, .. } = *self;
+        if role >= needed { Ok(()) } else { Err(Failure::forbidden(&Refusal::NeedsRole { needed, role })) }
+    }
 }
 
 impl FromRequestParts<Site> for Caller {
@@ -43,7 +57,7 @@ impl FromRequestParts<Site> for Caller {
             Some(found) => Some(found),
             None => from_authorization(site, &parts.headers).await?,
         };
-        let Found { account, who, touch } = found.ok_or_else(|| unauthenticated(&parts.headers))?;
+        let Found { account, role, who, touch } = found.ok_or_else(|| unauthenticated(&parts.headers))?;
         let by = By { who, from };
         if let Some(touch) = touch
             && let Err(error) = site.desk.edit(by.clone(), touch).await
@@ -51,13 +65,14 @@ impl FromRequestParts<Site> for Caller {
             // Who may come in may come in though it can not be written down.
             debug!(%error, "the use of a session or a token could not be noted");
         }
-        Ok(Self { account, by })
+        Ok(Self { account, role, by })
     }
 }
 
 /// Somebody who is who they say.
 struct Found {
     account: AccountId,
+    role: Role,
     who: Who,
     /// What notes that they were here, where it is time for that.
     touch: Option<Edit>,
@@ -69,7 +84,7 @@ async fn from_authorization(site: &Site, headers: &HeaderMap) -> Result<Option<F
     }
     let Some((name, password)) = basic(headers) else { return Ok(None) };
     let known = check_password(site, &name, password).await;
-    Ok(known.map(|known| Found { account: known.account, who: known.who(), touch: None }))
+    Ok(known.map(|known| Found { account: known.account, role: known.role, who: known.who(), touch: None }))
 }
 
 /// Whether the request shows a token, of whatever worth.
@@ -89,6 +104,7 @@ fn unauthenticated(headers: &HeaderMap) -> Failure {
 pub(super) struct Known {
     pub(super) account: AccountId,
     pub(super) name: Name,
+    role: Role,
     hash: Box<str>,
 }
 
@@ -103,7 +119,8 @@ pub(super) async fn check_password(site: &Site, name: &str, password: Secret) ->
     let found = Name::parse(name, Name::QUEUE_MOST).ok().and_then(|name| {
         site.desk.read(|desk| {
             let (account, login) = desk.login(&name)?;
-            Some(Known { account: account.id, name, hash: login.password_hash.clone() })
+            let (role, hash) = (login.role, login.password_hash.clone());
+            Some(Known { account: account.id, name, role, hash })
         })
     });
     let known_name = found.as_ref().map(|known| known.name.clone());
@@ -114,6 +131,20 @@ pub(super) async fn check_password(site: &Site, name: &str, password: Secret) ->
         info!(login, "login refused");
     }
     known
+}
+
+/// What a session or a program shows, and what is kept of it.
+fn random_token(prefix: &str) -> Result<(String, TokenHash), getrandom::Error> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes)?;
+    let token = format!("{prefix}{}", BASE64_URL_SAFE_NO_PAD.encode(bytes));
+    let hash = hashed(&token);
+    Ok((token, hash))
+}
+
+/// A token of the API.
+pub(super) fn make_token() -> Result<(String, TokenHash), getrandom::Error> {
+    random_token(TOKEN_PREFIX)
 }
 
 pub(super) fn hashed(token: &str) -> TokenHash {

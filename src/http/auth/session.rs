@@ -3,9 +3,8 @@
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine as _};
 
-use super::{Found, Known, Site, TOUCH_EVERY, hashed, unix_now};
+use super::{Found, Known, Site, TOUCH_EVERY, hashed, random_token, unix_now};
 use crate::{
     domain::{By, Edit, Refusal, TokenHash, Who},
     engine::EditError,
@@ -13,8 +12,6 @@ use crate::{
 
 /// The name of the cookie that holds a session's token.
 pub(in crate::http) const COOKIE: &str = "libraryh3lp-session";
-/// Bytes of randomness in a token.
-const TOKEN_BYTES: usize = 32;
 /// Cookies of our name that are looked at in one request.
 const COOKIES_MOST: usize = 4;
 
@@ -23,10 +20,11 @@ pub(super) fn find(site: &Site, headers: &HeaderMap) -> Option<Found> {
     let (now, cookies) = (unix_now(), tokens(headers));
     site.desk.read(|desk| {
         let session = cookies.iter().find_map(|token| desk.session(token, now))?;
+        let (_, login) = desk.login(&session.login)?;
         let is_due = now.since(session.used) >= TOUCH_EVERY;
         let (account, touch) = (session.account, is_due.then_some(Edit::TouchSession { token: session.token, now }));
         let who = Who::Login { account, name: session.login.clone() };
-        Some(Found { account, who, touch })
+        Some(Found { account, role: login.role, who, touch })
     })
 }
 
@@ -49,13 +47,11 @@ pub(in crate::http) async fn open_session(
     from: Option<IpAddr>,
     headers: &HeaderMap,
 ) -> Result<HeaderValue, SessionError> {
-    let mut bytes = [0; TOKEN_BYTES];
-    getrandom::fill(&mut bytes).map_err(SessionError::NoToken)?;
-    let token = BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let (token, hash) = random_token("").map_err(SessionError::NoToken)?;
     let edit = Edit::OpenSession {
         login: known.name.clone(),
         password_hash: known.hash.clone(),
-        token: hashed(&token),
+        token: hash,
         instead_of: tokens(headers),
         from,
         now: unix_now(),

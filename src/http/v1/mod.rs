@@ -1,5 +1,6 @@
 //! rosterd's own API. Every route is a handler with its description, so that none is served without one ([`super::openapi`]).
 
+mod audit;
 mod items;
 mod operators;
 mod params;
@@ -20,7 +21,8 @@ use problem::{Kind, Problem};
 /// What is served, and its description.
 pub(super) fn routes() -> (Router<Site>, OpenApi) {
     let all = OpenApiRouter::new().merge(queues::routes()).merge(users::routes());
-    let (served, description) = all.merge(operators::routes()).merge(staffing::routes()).split_for_parts();
+    let (served, description) =
+        all.merge(operators::routes()).merge(staffing::routes()).merge(audit::routes()).split_for_parts();
     let served = served
         .fallback(async || Problem::new(Kind::NotFound, "there is no such resource"))
         .method_not_allowed_fallback(async || {

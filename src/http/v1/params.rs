@@ -1,5 +1,7 @@
 //! What a query asks for, and answers that come in pages.
 
+use std::fmt::Display;
+
 use axum::{
     extract::{FromRequestParts, OriginalUri, Path, Query},
     http::{HeaderValue, Uri, header, request::Parts},
@@ -11,7 +13,10 @@ use super::{
     Json, Site,
     problem::{Kind, Problem},
 };
-use crate::domain::{Reason, Show};
+use crate::{
+    clock,
+    domain::{Reason, Show, UnixTime},
+};
 
 /// The most things on a page, and how many there are where nothing is asked for.
 const LIMIT_MOST: usize = 1_000;
@@ -70,6 +75,11 @@ pub(super) fn reason<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Reason
     Reason::parse(&word).map(Some).ok_or_else(unknown)
 }
 
+/// A moment of RFC 3339.
+pub(super) fn moment<'de, D: Deserializer<'de>>(text: D) -> Result<Option<UnixTime>, D::Error> {
+    clock::read(&String::deserialize(text)?).map(Some).map_err(serde::de::Error::custom)
+}
+
 /// How many there may be on a page.
 pub(super) fn limit(wanted: Option<usize>) -> Result<usize, Problem> {
     let limit = wanted.unwrap_or(LIMIT);
@@ -99,14 +109,14 @@ pub(super) fn page<V, T>(
 }
 
 /// An answer that names the next page in a header too (RFC 8288).
-pub(super) fn linked(OriginalUri(uri): &OriginalUri, body: Json, next: Option<u32>) -> Response {
+pub(super) fn linked(OriginalUri(uri): &OriginalUri, body: Json, next: Option<impl Display>) -> Response {
     let mut response = body.into_response();
     let link = next.and_then(|next| HeaderValue::try_from(link(uri, next)).ok());
     response.headers_mut().extend(link.map(|link| (header::LINK, link)));
     response
 }
 
-fn link(uri: &Uri, next: u32) -> String {
+fn link(uri: &Uri, next: impl Display) -> String {
     let others = uri.query().unwrap_or_default().split('&');
     let others = others.filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
     let query: Vec<_> = others.map(ToOwned::to_owned).chain([format!("after={next}")]).collect();

@@ -1,0 +1,35 @@
+//! `[audit]`: how much of who did what is kept.
+
+use std::time::Duration;
+
+use super::reader::{self, Given, Key, Reader};
+
+/// `[audit]`.
+#[derive(Debug, Clone)]
+pub struct Audit {
+    /// How long an entry is kept; nothing: as long as there is room for it.
+    pub keep: Duration,
+    /// How many are kept at the most.
+    pub max_entries: u32,
+}
+
+const KEEP: Key = Key {
+    path: "audit.keep",
+    value: Given::Default("\"90days\""),
+    doc: "How long it is kept who changed what (`rosterd audit`); \"0s\": until there are more than max_entries.",
+};
+const MAX_ENTRIES: Key = Key {
+    path: "audit.max_entries",
+    value: Given::Default("1000000"),
+    doc: "How many such entries are kept at the most: the oldest make room. Each takes about 300 bytes of disk, and no memory.",
+};
+
+pub(super) const KEYS: &[Key] = &[KEEP, MAX_ENTRIES];
+
+impl Audit {
+    pub(super) fn read(keys: &mut Reader) -> Option<Self> {
+        let keep = keys.take(&KEEP, reader::duration);
+        let max_entries = keys.take(&MAX_ENTRIES, reader::number);
+        Some(Self { keep: keep?, max_entries: max_entries? })
+    }
+}

@@ -1,0 +1,103 @@
+//! HTTP Basic sends the password with every request, and to check one is slow on purpose. So who was right a moment ago is
+//! right again.
+//!
+//! What is kept is a MAC over the name, the password and the hash that the login had, under a key that is made at every
+//! start: none of them can be told from it. Since the hash is part of it, another password voids it at once.
+
+use std::{sync::Mutex, time::Duration};
+
+use hmac::{Hmac, KeyInit, Mac};
+use quick_cache::unsync::Cache;
+use sha2::Sha256;
+use tokio::time::Instant;
+
+/// How many are remembered; of more, those that are used least are forgotten.
+const MOST: usize = 10_000;
+
+/// Name, password and hash, in a form that says nothing of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Mark([u8; 32]);
+
+/// Who was right a moment ago.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    key: [u8; 32],
+    most: Duration,
+    when: Mutex<Cache<Mark, Instant>>,
+}
+
+impl Remembered {
+    /// Remembers for as long as `most`; nothing is not at all.
+    pub(super) fn new(most: Duration) -> Result<Self, getrandom::Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        Ok(Self { key, most, when: Mutex::new(Cache::new(MOST)) })
+    }
+
+    pub(super) fn mark(&self, name: &str, password: &str, hash: &str) -> Mark {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+        for part in [name, password, hash] {
+            // With their lengths, so that no two take each other's letters.
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part.as_bytes());
+        }
+        Mark(mac.finalize().into_bytes().into())
+    }
+
+    pub(super) fn knows(&self, mark: Mark) -> bool {
+        let mut when = self.when.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match when.get(&mark) {
+            Some(moment) if moment.elapsed() < self.most => true,
+            Some(_) => {
+                when.remove(&mark);
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn remember(&self, mark: Mark) {
+        if !self.most.is_zero() {
+            self.when.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(mark, Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn for_a_while_and_no_longer() {
+        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        let mark = remembered.mark("ann", "secret", "$argon2id$x");
+        assert!(!remembered.knows(mark));
+        remembered.remember(mark);
+        tokio::time::advance(Duration::from_secs(299)).await;
+        assert!(remembered.knows(mark));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!remembered.knows(mark), "its use does not prolong it");
+        let never = Remembered::new(Duration::ZERO).unwrap();
+        never.remember(mark);
+        assert!(!never.knows(mark));
+    }
+
+    #[tokio::test]
+    async fn each_part_counts() {
+        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        let mark = remembered.mark("ann", "secret", "x");
+        for other in [("bob", "secret", "x"), ("ann", "secrets", "x"), ("ann", "secret", "y"), ("anns", "ecret", "x")] {
+            assert_ne!(remembered.mark(other.0, other.1, other.2), mark);
+        }
+        assert_ne!(Remembered::new(Duration::ZERO).unwrap().mark("ann", "secret", "x"), mark, "each start has its key");
+    }
+
+    #[tokio::test]
+    async fn not_everybody_is_remembered() {
+        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        for number in 0..2 * MOST {
+            remembered.remember(remembered.mark(&number.to_string(), "", ""));
+        }
+        assert!(remembered.when.lock().unwrap().len() <= MOST);
+    }
+}
