@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
-    config::{Problem, Problems, Settings},
+    config::{self, Problem, Problems, ProxyHeader, Settings},
     domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
     ejabberd::Clerk,
     engine::{Engine, Fact, Handle},
@@ -220,6 +220,21 @@ fn web_settings(settings: &Settings, files: usize) -> http::Settings {
         body_limit: 64 * 1024,
         hsts: settings.http.hsts,
         limits,
+        access: access_settings(&settings.http),
+    }
+}
+
+fn access_settings(settings: &config::Http) -> http::AccessSettings {
+    let header = match settings.proxy_header {
+        ProxyHeader::XForwardedFor => http::ForwardedBy::XForwardedFor,
+        ProxyHeader::Forwarded => http::ForwardedBy::Forwarded,
+    };
+    http::AccessSettings {
+        basic_cache: settings.basic_cache,
+        attempts_of_address: settings.attempts_per_address,
+        attempts_of_name: settings.attempts_per_name,
+        attempt_every: settings.attempt_every,
+        proxies: http::Proxies { trusted: settings.trusted_proxies.clone(), header },
     }
 }
 

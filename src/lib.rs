@@ -130,14 +130,16 @@
 //! 10. Numbers of accounts, users and queues are never used again.
 //! 11. Nobody is enabled before their suspension ends, by people's clock, and nobody stays suspended for longer than it takes to
 //!     notice and to store it; those that ended before a start come before its first fact (`tests/suspensions.rs`).
+//! 12. Each change of what people decided is in the audit log with who made it, and nothing else is: both are one commit
+//!     ([`domain::Write::Note`]). The log is read off the engine, and never held in memory.
 //!
 //! # Where to put what is new
 //!
 //! A rule: in [`domain`], with a case beside it, and a property if it is one. A request that is answered on the link: a file in
 //! `xmpp`. A command that people run from their client: a file in `xmpp/adhoc`, which says what each stage shows, and what is
-//! to be changed in the end. A resource of an API: a file in its family's folder under `http`; below
-//! `/v1` with its description, which `deploy/openapi.json` repeats. Something that people decide: a
-//! [`domain::Record`], its stored form in `store/record.rs`, an [`domain::Edit`], its plan and its commit. A key: in
+//! to be changed in the end. A resource of an API: a file in its family's folder under `http`, with its description, which
+//! `deploy/openapi.json` repeats. Something that people decide: a [`domain::Record`], its stored form in `store/record.rs`, an
+//! [`domain::Edit`], the role that it needs (`domain/role.rs`), its plan, what is noted of it (`domain/note.rs`) and its commit. A key: in
 //! its section's file under `config`.
 
 pub mod domain;

@@ -63,6 +63,17 @@ pub fn verify(password: &str, phc: &str) -> bool {
     PasswordHash::new(phc).is_ok_and(|hash| argon2id().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
+/// Whether a hash was made with less work than today's, or in another way, so that the password should be hashed anew.
+#[must_use]
+pub fn is_outdated(phc: &str) -> bool {
+    PasswordHash::new(phc).is_ok_and(|hash| {
+        let params = Params::try_from(&hash);
+        let is_as_hard = params
+            .is_ok_and(|params| params.m_cost() >= MEMORY && params.t_cost() >= PASSES && params.p_cost() >= LANES);
+        !is_as_hard || hash.algorithm.as_str() != Algorithm::Argon2id.as_str()
+    })
+}
+
 /// Takes as long as [`verify`]: for names that nobody has, whose password is always wrong.
 pub fn verify_nobody(password: &str) {
     let _ = verify(password, NOBODYS);
@@ -92,6 +103,15 @@ mod tests {
         assert!(matches!(hash(""), Err(PasswordError::Empty)));
         assert!(matches!(hash(&"x".repeat(1_025)), Err(PasswordError::TooLong)));
         assert!(!verify("x", "not a hash"));
+    }
+
+    #[test]
+    fn what_was_less_work_is_outdated() {
+        assert!(!is_outdated(&hash("x").unwrap()));
+        let weaker = |from: &str, to: &str| is_outdated(&NOBODYS.replace(from, to));
+        assert!(weaker("m=19456", "m=19455") && weaker("t=2", "t=1") && weaker("argon2id", "argon2i"));
+        assert!(!weaker("m=19456,t=2,p=1", "m=65536,t=3,p=4"), "more work is as good");
+        assert!(!is_outdated("not a hash"), "it fits no password anyway");
     }
 
     #[test]

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
     domain::{Desk, Edit, Name, Policy, Record, Who, Write},
     engine::{Engine, Handle},
-    http::{Limits, ServeError, Server, Settings},
+    http::{AccessSettings, Limits, ServeError, Server, Settings},
     password,
     store::{Committer, MemoryStore, Store, StoreError, Trail},
     telemetry,
@@ -136,6 +136,7 @@ fn settings(state: &Path) -> Settings {
         presence_cap: true,
         presence_of_users: false,
         request_timeout: Duration::from_secs(30),
+        access: AccessSettings::default(),
         body_limit: 64 * 1_024,
         hsts: Duration::from_hours(365 * 24),
         limits: Limits::DEFAULT,

@@ -15,7 +15,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use rosterd::{
     domain::{Account, AccountId, BareJid, Desk, Name, Operator, Queue, QueueId, Record, User, UserId},
-    http::{Limits, Server, Settings},
+    http::{AccessSettings, Limits, Server, Settings},
     lifecycle, password,
     store::MemoryStore,
 };
@@ -112,6 +112,7 @@ fn settings(state: &Path) -> Settings {
         presence_cap: true,
         presence_of_users: false,
         request_timeout: Duration::from_mins(10),
+        access: AccessSettings::default(),
         body_limit: 64 * 1_024,
         hsts: Duration::ZERO,
         limits: Limits::DEFAULT,

@@ -21,7 +21,7 @@ const KEEP: Key = Key {
 const MAX_ENTRIES: Key = Key {
     path: "audit.max_entries",
     value: Given::Default("1000000"),
-    doc: "How many such entries are kept at the most: the oldest make room. Each takes about 300 bytes of disk, and no memory.",
+    doc: "How many such entries are kept at the most: the oldest make room. Each takes about 400 bytes of disk, and no memory.",
 };
 
 pub(super) const KEYS: &[Key] = &[KEEP, MAX_ENTRIES];

@@ -1,6 +1,12 @@
 //! `[http]`: the HTTPS listener, and the one for public presence without TLS.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use ipnet::IpNet;
 
 use super::reader::{self, Given, Key, Reader};
 
@@ -23,6 +29,18 @@ pub struct Http {
     pub session_idle: Duration,
     /// How long a login lasts however much it is used; nothing: for ever.
     pub session_max: Duration,
+    /// How long a password that was right with HTTP Basic is not checked again; nothing: each time.
+    pub basic_cache: Duration,
+    /// How many attempts of an address may fail at once.
+    pub attempts_per_address: u32,
+    /// How many attempts to log in with a name may fail at once.
+    pub attempts_per_name: u32,
+    /// How long it takes until there is one more attempt.
+    pub attempt_every: Duration,
+    /// The reverse proxies whose word about who asks is taken.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The header in which they say it.
+    pub proxy_header: ProxyHeader,
     /// How long a request may take.
     pub request_timeout: Duration,
     /// How many connections there may be.
@@ -31,6 +49,26 @@ pub struct Http {
     pub max_connections_per_address: usize,
     /// How long browsers are told to come by HTTPS only.
     pub hsts: Duration,
+}
+
+/// The header in which a reverse proxy says for whom it asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl ProxyHeader {
+    const ALL: [Self; 2] = [Self::XForwardedFor, Self::Forwarded];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
 }
 
 const LISTEN: Key = Key {
@@ -76,6 +114,41 @@ const SESSION_MAX: Key = Key {
     value: Given::Default("\"365days\""),
     doc: "How long a login lasts however much it is used; \"0s\" is for ever.",
 };
+const BASIC_CACHE: Key = Key {
+    path: "http.basic_cache",
+    value: Given::Default("\"5min\""),
+    doc: "How long a password that was right with HTTP Basic is not checked again, which is slow on purpose. Another password \
+          or the end of the login counts at once all the same. \"0s\": it is checked each time. An hour at the most.",
+};
+const ATTEMPTS_PER_ADDRESS: Key = Key {
+    path: "http.attempts_per_address",
+    value: Given::Default("20"),
+    doc: "How many logins and tokens of one address (of IPv6: of one /64) may be wrong at once. After that there is one more \
+          attempt every attempt_every; meanwhile the answer is 429. Who is logged in goes on.",
+};
+const ATTEMPTS_PER_NAME: Key = Key {
+    path: "http.attempts_per_name",
+    value: Given::Default("10"),
+    doc: "The same of logins with one name, from all addresses together. Those where the login has been let in before are \
+          not concerned, so that nobody can be locked out.",
+};
+const ATTEMPT_EVERY: Key = Key {
+    path: "http.attempt_every",
+    value: Given::Default("\"6s\""),
+    doc: "How long it takes until there is one more attempt. A minute at the most.",
+};
+const TRUSTED_PROXIES: Key = Key {
+    path: "http.trusted_proxies",
+    value: Given::Default("[]"),
+    doc: "The reverse proxies in front of rosterd, as addresses or networks, such as [\"127.0.0.1\", \"10.0.0.0/8\"]: what they \
+          say about who asks is believed, and of nobody else.",
+};
+const PROXY_HEADER: Key = Key {
+    path: "http.proxy_header",
+    value: Given::Default("\"x-forwarded-for\""),
+    doc: "The header in which they say it: \"x-forwarded-for\" or \"forwarded\" (RFC 7239). They have to write it themselves: \
+          another one they may pass through from anybody.",
+};
 const REQUEST_TIMEOUT: Key = Key {
     path: "http.request_timeout",
     value: Given::Default("\"30s\""),
@@ -109,6 +182,12 @@ pub(super) const KEYS: &[Key] = &[
     PRESENCE_OF_USERS,
     SESSION_IDLE,
     SESSION_MAX,
+    BASIC_CACHE,
+    ATTEMPTS_PER_ADDRESS,
+    ATTEMPTS_PER_NAME,
+    ATTEMPT_EVERY,
+    TRUSTED_PROXIES,
+    PROXY_HEADER,
     REQUEST_TIMEOUT,
     MAX_CONNECTIONS,
     MAX_CONNECTIONS_PER_ADDRESS,
@@ -130,6 +209,12 @@ impl Http {
         let presence_of_users = keys.take(&PRESENCE_OF_USERS, reader::flag);
         let session_idle = keys.take(&SESSION_IDLE, reader::some_time);
         let session_max = keys.take(&SESSION_MAX, reader::duration);
+        let basic_cache = keys.take(&BASIC_CACHE, reader::an_hour_at_most);
+        let attempts_per_address = keys.take(&ATTEMPTS_PER_ADDRESS, reader::number);
+        let attempts_per_name = keys.take(&ATTEMPTS_PER_NAME, reader::number);
+        let attempt_every = keys.take(&ATTEMPT_EVERY, a_minute_at_most);
+        let trusted_proxies = keys.take(&TRUSTED_PROXIES, networks);
+        let proxy_header = keys.take(&PROXY_HEADER, reader::choice(&ProxyHeader::ALL, ProxyHeader::as_str));
         let request_timeout = keys.take(&REQUEST_TIMEOUT, reader::some_time);
         let max_connections = keys.take(&MAX_CONNECTIONS, count);
         let max_connections_per_address = keys.take(&MAX_CONNECTIONS_PER_ADDRESS, count);
@@ -143,6 +228,12 @@ impl Http {
             presence_of_users: presence_of_users?,
             session_idle: session_idle?,
             session_max: session_max?,
+            basic_cache: basic_cache?,
+            attempts_per_address: attempts_per_address?,
+            attempts_per_name: attempts_per_name?,
+            attempt_every: attempt_every?,
+            trusted_proxies: trusted_proxies?,
+            proxy_header: proxy_header?,
             request_timeout: request_timeout?,
             max_connections: max_connections?,
             max_connections_per_address: max_connections_per_address?,
@@ -153,6 +244,22 @@ impl Http {
 
 fn count(value: ::config::Value) -> Result<usize, String> {
     reader::number(value).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// So that nobody is kept out for long.
+fn a_minute_at_most(value: ::config::Value) -> Result<Duration, String> {
+    let length = reader::some_time(value)?;
+    if length > Duration::from_mins(1) { Err("is too long: \"1min\" at the most".to_owned()) } else { Ok(length) }
+}
+
+/// Addresses, and networks.
+fn networks(value: ::config::Value) -> Result<Vec<IpNet>, String> {
+    let network = |word: String| {
+        let address = || word.parse().map(|address: IpAddr| IpNet::from(address)).ok();
+        let network = word.parse().ok().or_else(address);
+        network.ok_or_else(|| format!("{word:?} is neither an address nor a network, such as \"10.0.0.0/8\""))
+    };
+    reader::words(value)?.into_iter().filter(|word| !word.is_empty()).map(network).collect()
 }
 
 fn readable(value: ::config::Value) -> Result<PathBuf, String> {

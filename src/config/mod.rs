@@ -22,7 +22,7 @@ use ::config::{Environment, File, FileFormat, Source};
 pub use admin::Admin;
 pub use audit::Audit;
 pub use availability::Availability;
-pub use http::Http;
+pub use http::{Http, ProxyHeader};
 pub use log::{Format, Log};
 pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;

@@ -34,7 +34,9 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::engine::Handle;
-use auth::Hashing;
+pub use auth::AccessSettings;
+use auth::Doors;
+pub use client::{ForwardedBy, Proxies};
 use json::Json;
 use libraryh3lp::Failure;
 pub use limits::Limits;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub hsts: Duration,
     /// How many connections there may be.
     pub limits: Limits,
+    /// How those are kept out who try.
+    pub access: AccessSettings,
 }
 
 /// What every handler has at hand; handed to each request, so it is one pointer.
@@ -80,13 +84,13 @@ type Site = Arc<Tools>;
 struct Tools {
     settings: Settings,
     desk: Handle,
-    hashing: Hashing,
+    doors: Doors,
 }
 
 /// Everything that is served, but for the connections.
 pub fn router(settings: Settings, desk: Handle) -> Router {
     let presence = presence::routes(&settings, desk.clone());
-    let site = Arc::new(Tools { settings, desk, hashing: Hashing::new() });
+    let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk });
     let ((own, own_description), (health, health_description)) = (v1::routes(), health::routes());
     Router::new()
         .merge(api(&site, own))

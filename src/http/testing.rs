@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{Limits, Settings, auth::hashed, router};
+use super::{AccessSettings, Limits, Settings, auth::hashed, router};
 use crate::{
     clock::Clock,
     domain::{
@@ -113,6 +113,7 @@ pub(super) fn settings() -> Settings {
         body_limit: 64 * 1_024,
         hsts: Duration::from_hours(365 * 24),
         limits: Limits::DEFAULT,
+        access: AccessSettings::default(),
     }
 }
 
@@ -128,7 +129,7 @@ fn policy() -> Policy {
 }
 
 /// A hash that takes no time, of [`PASSWORD`].
-fn cheap_hash() -> Box<str> {
+pub(super) fn cheap_hash() -> Box<str> {
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
     let hash: PasswordHash = argon2.hash_password_with_salt(PASSWORD.as_bytes(), b"salt for a test").unwrap();
     hash.to_string().into()

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{StoreError, record};
 use crate::domain::{AccountId, BareJid, By, Name, Noted, Thing, UnixTime, Who};
 
-/// What the log holds at the most, where nothing else is said. An entry takes about 300 bytes on disk, and 16 KiB at the most.
+/// What the log holds at the most, where nothing else is said. An entry takes about 400 bytes on disk, and 16 KiB at the most.
 pub const MOST: u64 = 1_000_000;
 
 /// Reads the audit log, from whichever thread.

@@ -1,5 +1,7 @@
 //! Tokens of the API, for programs.
 
+use std::net::IpAddr;
+
 use axum::http::HeaderMap;
 
 use super::{Failure, Found, Site, TOUCH_EVERY, credentials, hashed, unix_now};
@@ -11,7 +13,8 @@ pub(super) fn shown(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Who shows this token. It is found by its hash, so how long that takes tells nothing of the tokens that there are.
-pub(super) fn find(site: &Site, token: &str) -> Result<Found, Failure> {
+/// One that is good is always let in: nobody comes upon one of those by trying.
+pub(super) fn find(site: &Site, token: &str, from: Option<IpAddr>) -> Result<Found, Failure> {
     let now = unix_now();
     let found = site.desk.read(|desk| {
         let token = desk.token(&hashed(token), now)?;
@@ -20,5 +23,11 @@ pub(super) fn find(site: &Site, token: &str) -> Result<Found, Failure> {
         let touch = is_due.then(|| Edit::TouchToken { account, name: name.clone(), now });
         Some(Found { account, role: token.role, who: Who::Token { account, name }, touch })
     });
-    found.ok_or_else(|| Failure::unauthenticated().saying("there is no such token, or it has expired").denying_token())
+    if let Some(found) = found {
+        return Ok(found);
+    }
+    let throttle = &site.doors.throttle;
+    throttle.check_address(from).map_err(Failure::too_many)?;
+    throttle.fail(from, None);
+    Err(Failure::unauthenticated().saying("there is no such token, or it has expired").denying_token())
 }

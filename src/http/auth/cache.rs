@@ -27,11 +27,11 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// Remembers for as long as `most`; nothing is not at all.
-    pub(super) fn new(most: Duration) -> Result<Self, getrandom::Error> {
+    /// Remembers for as long as `most`; nothing is not at all. Nor is anything remembered where there is no key to be had.
+    pub(super) fn new(most: Duration) -> Self {
         let mut key = [0; 32];
-        getrandom::fill(&mut key)?;
-        Ok(Self { key, most, when: Mutex::new(Cache::new(MOST)) })
+        let most = getrandom::fill(&mut key).map_or(Duration::ZERO, |()| most);
+        Self { key, most, when: Mutex::new(Cache::new(MOST)) }
     }
 
     pub(super) fn mark(&self, name: &str, password: &str, hash: &str) -> Mark {
@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn for_a_while_and_no_longer() {
-        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        let remembered = Remembered::new(Duration::from_mins(5));
         let mark = remembered.mark("ann", "secret", "$argon2id$x");
         assert!(!remembered.knows(mark));
         remembered.remember(mark);
@@ -77,24 +77,24 @@ mod tests {
         assert!(remembered.knows(mark));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!remembered.knows(mark), "its use does not prolong it");
-        let never = Remembered::new(Duration::ZERO).unwrap();
+        let never = Remembered::new(Duration::ZERO);
         never.remember(mark);
         assert!(!never.knows(mark));
     }
 
     #[tokio::test]
     async fn each_part_counts() {
-        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        let remembered = Remembered::new(Duration::from_mins(5));
         let mark = remembered.mark("ann", "secret", "x");
         for other in [("bob", "secret", "x"), ("ann", "secrets", "x"), ("ann", "secret", "y"), ("anns", "ecret", "x")] {
             assert_ne!(remembered.mark(other.0, other.1, other.2), mark);
         }
-        assert_ne!(Remembered::new(Duration::ZERO).unwrap().mark("ann", "secret", "x"), mark, "each start has its key");
+        assert_ne!(Remembered::new(Duration::ZERO).mark("ann", "secret", "x"), mark, "each start has its key");
     }
 
     #[tokio::test]
     async fn not_everybody_is_remembered() {
-        let remembered = Remembered::new(Duration::from_mins(5)).unwrap();
+        let remembered = Remembered::new(Duration::from_mins(5));
         for number in 0..2 * MOST {
             remembered.remember(remembered.mark(&number.to_string(), "", ""));
         }

@@ -1,8 +1,13 @@
 //! Who asks: by a session's cookie, by name and password (HTTP Basic, RFC 7617), or by a token (Bearer, RFC 6750).
 
 mod bearer;
+mod cache;
 mod hashing;
+mod password;
 mod session;
+mod throttle;
+
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
@@ -10,16 +15,20 @@ use axum::{
 };
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use sha2::{Digest, Sha256};
-use tracing::{debug, info};
+use tracing::debug;
 
-use super::{Site, client::Client, libraryh3lp::Failure};
+use super::{
+    Site,
+    client::{Client, Proxies},
+    libraryh3lp::Failure,
+};
 use crate::{
     config::Secret,
-    domain::{AccountId, By, Edit, Name, Refusal, Role, TokenHash, Who},
+    domain::{AccountId, By, Edit, Refusal, Role, TokenHash, Who},
     engine::unix_now,
 };
 
-pub(super) use hashing::Hashing;
+pub(super) use password::{Doors, Known, Memory, check_password};
 pub(super) use session::{COOKIE, SessionError, close_sessions, has_session, open_session};
 
 /// Bytes of randomness in a token.
@@ -28,6 +37,34 @@ const TOKEN_BYTES: usize = 32;
 const TOKEN_PREFIX: &str = "rosterd_";
 /// Seconds of use that are not noted, so that who is busy does not write all the time.
 const TOUCH_EVERY: u64 = 3_600;
+
+/// How those are kept out who try.
+#[derive(Debug, Clone)]
+pub struct AccessSettings {
+    /// How long a password that was right with HTTP Basic is not checked again; nothing: each time.
+    pub basic_cache: Duration,
+    /// How many attempts of an address may fail at once.
+    pub attempts_of_address: u32,
+    /// How many attempts to log in with a name may fail at once.
+    pub attempts_of_name: u32,
+    /// How long it takes until there is one more attempt.
+    pub attempt_every: Duration,
+    /// The reverse proxies that are believed.
+    pub proxies: Proxies,
+}
+
+impl Default for AccessSettings {
+    /// What holds where nothing else is said.
+    fn default() -> Self {
+        Self {
+            basic_cache: Duration::from_mins(5),
+            attempts_of_address: 20,
+            attempts_of_name: 10,
+            attempt_every: Duration::from_secs(6),
+            proxies: Proxies::default(),
+        }
+    }
+}
 
 /// Who a request comes from. As an argument of a handler it lets nobody else in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +92,7 @@ impl FromRequestParts<Site> for Caller {
         let Client(from) = Client::from_request_parts(parts, site).await.unwrap_or_else(|never| match never {});
         let found = match session::find(site, &parts.headers) {
             Some(found) => Some(found),
-            None => from_authorization(site, &parts.headers).await?,
+            None => from_authorization(site, &parts.headers, from).await?,
         };
         let Found { account, role, who, touch } = found.ok_or_else(|| unauthenticated(&parts.headers))?;
         let by = By { who, from };
@@ -78,13 +115,14 @@ struct Found {
     touch: Option<Edit>,
 }
 
-async fn from_authorization(site: &Site, headers: &HeaderMap) -> Result<Option<Found>, Failure> {
+async fn from_authorization(site: &Site, headers: &HeaderMap, from: Option<IpAddr>) -> Result<Option<Found>, Failure> {
     if let Some(token) = bearer::shown(headers) {
-        return bearer::find(site, token).map(Some);
+        return bearer::find(site, token, from).map(Some);
     }
     let Some((name, password)) = basic(headers) else { return Ok(None) };
-    let known = check_password(site, &name, password).await;
-    Ok(known.map(|known| Found { account: known.account, role: known.role, who: known.who(), touch: None }))
+    let known = check_password(site, (&name, password), from, Memory::Some).await;
+    let known = known.map_err(|denied| denied.answer(|| unauthenticated(headers)))?;
+    Ok(Some(Found { account: known.account, role: known.role, who: known.who(), touch: None }))
 }
 
 /// Whether the request shows a token, of whatever worth.
@@ -98,39 +136,6 @@ fn unauthenticated(headers: &HeaderMap) -> Failure {
     let is_page = headers.contains_key("sec-fetch-mode") || headers.contains_key(header::ORIGIN);
     let failure = Failure::unauthenticated();
     if is_page || headers.contains_key(header::COOKIE) { failure } else { failure.challenging() }
-}
-
-/// A login whose password was given.
-pub(super) struct Known {
-    pub(super) account: AccountId,
-    pub(super) name: Name,
-    role: Role,
-    hash: Box<str>,
-}
-
-impl Known {
-    fn who(&self) -> Who {
-        Who::Login { account: self.account, name: self.name.clone() }
-    }
-}
-
-/// The login with this name and password. A name that nobody has takes as long as a wrong password.
-pub(super) async fn check_password(site: &Site, name: &str, password: Secret) -> Option<Known> {
-    let found = Name::parse(name, Name::QUEUE_MOST).ok().and_then(|name| {
-        site.desk.read(|desk| {
-            let (account, login) = desk.login(&name)?;
-            let (role, hash) = (login.role, login.password_hash.clone());
-            Some(Known { account: account.id, name, role, hash })
-        })
-    });
-    let known_name = found.as_ref().map(|known| known.name.clone());
-    let known = site.hashing.check(found, password).await;
-    if known.is_none() {
-        // What was typed as a name may be a password.
-        let login = known_name.as_ref().map_or("(unknown)", Name::as_str);
-        info!(login, "login refused");
-    }
-    known
 }
 
 /// What a session or a program shows, and what is kept of it.

@@ -1,6 +1,6 @@
 //! What went wrong, in the shape that clients of this API read.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
@@ -59,6 +59,17 @@ impl Failure {
 
     pub(in crate::http) fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+
+    /// Too much that somebody showed was wrong.
+    pub(in crate::http) fn too_many(wait: Duration) -> Self {
+        let text = format!("too many attempts have failed: try again in {} seconds", whole_seconds(wait));
+        Self::new(StatusCode::TOO_MANY_REQUESTS, text).retrying_after(wait)
+    }
+
+    /// Says when to come again (RFC 9110 section 10.2.3).
+    pub(in crate::http) fn retrying_after(self, wait: Duration) -> Self {
+        Self { header: Some((header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)))), ..self }
     }
 
     /// What another shape says it with.
@@ -130,6 +141,11 @@ impl Failure {
             EditError::Refused(_) | EditError::Store(_) | EditError::Stopping => Self::of_edit(error),
         }
     }
+}
+
+/// Rounded up.
+fn whole_seconds(length: Duration) -> u64 {
+    length.as_secs() + u64::from(length.subsec_nanos() > 0)
 }
 
 impl IntoResponse for Failure {

@@ -12,7 +12,7 @@ use super::{Failure, Fields, Json, Site};
 use crate::{
     config::Secret,
     http::{
-        auth::{self, SessionError},
+        auth::{self, Memory, SessionError},
         client::Client,
     },
     telemetry,
@@ -40,7 +40,9 @@ pub(super) async fn login(
 ) -> Result<Response, Failure> {
     let username = fields.text("username").ok().flatten().unwrap_or_default();
     let password = fields.text("password").ok().flatten().unwrap_or_default();
-    let known = auth::check_password(&site, username, Secret::new(password.to_owned())).await.ok_or_else(refused)?;
+    let shown = (username, Secret::new(password.to_owned()));
+    let known = auth::check_password(&site, shown, from, Memory::None).await;
+    let known = known.map_err(|denied| denied.answer(refused))?;
     let cookie = auth::open_session(&site, &known, from, &headers).await.map_err(|error| match error {
         SessionError::Edit(error) => Failure::of_edit(error),
         SessionError::Outdated => refused(),
