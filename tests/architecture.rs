@@ -109,7 +109,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("store", &["domain"]),
     ("password", &[]),
     ("config", &["domain"]),
-    ("cli", &["app", "config", "domain", "engine", "http", "password", "store", "telemetry"]),
+    ("cli", &["app", "clock", "config", "domain", "engine", "http", "password", "store", "telemetry"]),
     ("lifecycle", &[]),
     ("telemetry", &["config"]),
 ];
