@@ -4,33 +4,37 @@
 //! Facts never wait for the store, and reads wait for neither: the desk stands behind a lock that is held for one step.
 
 mod audit;
+mod batch;
 mod follows;
+mod handle;
 mod returns;
+mod sending;
 
 use std::{
     collections::VecDeque,
-    future::Future,
-    pin::Pin,
     sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, warn};
 
-pub use self::audit::Page;
+pub use self::{
+    audit::Page,
+    handle::{EditError, Handle},
+};
 use self::{
     audit::Readers,
+    batch::{Batch, finished},
     follows::{Follower, Follows},
+    handle::{Asked, Request},
     returns::Returns,
+    sending::{Sending, room},
 };
 use crate::{
     clock::Clock,
-    domain::{
-        BareJid, By, Change, Claims, Desk, Edit, Effect, Event, Grants, Input, LinkPhase, Name, Outcome, Published,
-        Refusal, RosterWrite, Search, UnixTime, Who,
-    },
+    domain::{BareJid, Desk, Effect, Event, Input, Name, RosterWrite, UnixTime},
     store::{Committer, StoreError},
 };
 
@@ -42,14 +46,8 @@ const EDITS_MOST: usize = 1_024;
 const WARN_EVERY: Duration = Duration::from_mins(1);
 /// Facts taken in one go, with one hold of the lock.
 const STEP_MOST: usize = 256;
-/// Stanzas handed to the link in one go, with one hold of the lock.
-const SEND_MOST: usize = 1_024;
-/// Writes that share one flush, about.
-const BATCH_MOST: usize = 4_096;
 /// Events kept for listeners that are slow; they are told how many they missed.
 const EVENTS_MOST: usize = 1_024;
-/// How often a long sweep says how far it is.
-const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 
 /// What comes in from the link, in order.
 #[derive(Debug)]
@@ -78,129 +76,6 @@ pub enum Fact {
         /// Who.
         jid: BareJid,
     },
-}
-
-/// Why an edit was not done. Nothing has changed.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum EditError {
-    /// It can not be done.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// It could not be kept.
-    #[error("the change could not be stored: {0}")]
-    Store(Arc<StoreError>),
-    /// The daemon is stopping.
-    #[error("rosterd is stopping")]
-    Stopping,
-}
-
-type Answer = oneshot::Sender<Result<Outcome, EditError>>;
-
-/// An edit, and who waits for what becomes of it.
-#[derive(Debug)]
-struct Asked {
-    by: By,
-    edit: Edit,
-    answer: Answer,
-}
-
-#[derive(Debug)]
-enum Request {
-    Edit(Asked),
-    Close(oneshot::Sender<()>),
-}
-
-/// The way to the engine for everybody else.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    desk: Arc<RwLock<Desk>>,
-    requests: mpsc::Sender<Request>,
-    events: broadcast::Sender<Event>,
-    failure: Arc<OnceLock<Arc<StoreError>>>,
-    shortage: watch::Receiver<Option<Arc<StoreError>>>,
-    clock: Clock,
-    readers: Readers,
-}
-
-impl Handle {
-    /// Asks for a change, and waits until it is on disk.
-    ///
-    /// # Errors
-    /// Why it was not done.
-    pub async fn edit(&self, by: impl Into<By>, edit: Edit) -> Result<Outcome, EditError> {
-        let (answer, result) = oneshot::channel();
-        let asked = Asked { by: by.into(), edit, answer };
-        self.requests.send(Request::Edit(asked)).await.map_err(|_| EditError::Stopping)?;
-        result.await.map_err(|_| EditError::Stopping)?
-    }
-
-    /// Reads from the desk. `question` holds up everybody else, so it should not take long.
-    pub fn read<T>(&self, question: impl FnOnce(&Desk) -> T) -> T {
-        question(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The clock by which suspensions end.
-    #[must_use]
-    pub const fn clock(&self) -> &Clock {
-        &self.clock
-    }
-
-    /// Everything that changes from now on.
-    #[must_use]
-    pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
-    }
-
-    /// Why nothing can be stored any more, once that is so.
-    #[must_use]
-    pub fn failure(&self) -> Option<Arc<StoreError>> {
-        self.failure.get().cloned()
-    }
-
-    /// Why the last change was refused, where that was for want of room.
-    #[must_use]
-    pub fn shortage(&self) -> Option<Arc<StoreError>> {
-        self.shortage.borrow().clone()
-    }
-
-    /// Searches the audit log: at most `limit` entries below the number `before`, newest first. Waits for no edit, and holds up
-    /// none; a page may hold less than there is, and says where to go on.
-    ///
-    /// # Errors
-    /// What is damaged.
-    pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, Arc<StoreError>> {
-        self.readers.page(search, before, limit).await
-    }
-
-    /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.
-    pub async fn close(&self) {
-        let (done, closed) = oneshot::channel();
-        if self.requests.send(Request::Close(done)).await.is_ok() {
-            let _ = closed.await;
-        }
-    }
-}
-
-type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Send>>;
-
-/// Edits that are being written together.
-struct Batch {
-    answers: Vec<(Answer, Outcome)>,
-    /// What stanzas asked for.
-    follows: Vec<(Follower, bool)>,
-    commit: Commit,
-}
-
-/// How far what the desk wants sent has been sent.
-enum Sending {
-    /// All of it.
-    Done,
-    /// There is more, and may be room for it.
-    More,
-    /// The link is full; this is the way to it.
-    Blocked(mpsc::Sender<Effect>),
-    /// The link takes nothing any more, and is about to say why.
-    Over,
 }
 
 /// The owner of the desk.
@@ -465,229 +340,6 @@ impl Engine {
                 self.closing = Some(done);
             }
         }
-    }
-
-    /// Plans what waits, and has written what fits together. What clashes waits for the next round; the first never does.
-    fn start_batch(&mut self, stopping: bool) {
-        if let Some(failure) = self.failure.get() {
-            self.follows = Follows::default();
-            self.audit_keep = None;
-            for asked in self.waiting.drain(..) {
-                let _ = asked.answer.send(Err(EditError::Store(failure.clone())));
-            }
-            return;
-        }
-        let (mut waiting, mut follows) = (std::mem::take(&mut self.waiting), std::mem::take(&mut self.follows));
-        let wall = self.returns.now();
-        let returns = if stopping { 0 } else { self.returns.most() };
-        let mut taken = Vec::new();
-        let mut later = VecDeque::new();
-        let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
-        self.with(|desk| {
-            while let Some(asked) = waiting.pop_front() {
-                if change.len() >= BATCH_MOST {
-                    later.push_back(asked);
-                    continue;
-                }
-                match desk.plan(&asked.by, wall, &asked.edit) {
-                    Err(refusal) => {
-                        debug!(%refusal, by = %asked.by, "edit refused");
-                        let _ = asked.answer.send(Err(refusal.into()));
-                    }
-                    Ok(plan) => match claims.join(plan.claims) {
-                        Ok(()) => {
-                            change.extend(plan.change);
-                            answers.push((asked.answer, plan.outcome));
-                        }
-                        Err(_) => later.push_back(asked),
-                    },
-                }
-            }
-            while let Some(edit) = follows.first().filter(|_| follows.is_due(now()) && change.len() < BATCH_MOST) {
-                match desk.plan(&Who::Daemon.into(), wall, &edit) {
-                    Err(refusal) => follows.deny_first(&refusal, desk),
-                    Ok(plan) => match claims.join(plan.claims) {
-                        Ok(()) => change.extend(plan.change),
-                        Err(_) => break,
-                    },
-                }
-                taken.extend(follows.pop());
-            }
-            for (queue, user) in desk.returns(wall).take(returns).collect::<Vec<_>>() {
-                // What clashes is due still when this is written.
-                if let Ok(plan) = desk.plan(&Who::Daemon.into(), wall, &Edit::EndSuspension { queue, user, now: wall })
-                    && claims.join(plan.claims).is_ok()
-                {
-                    debug!(%queue, %user, "suspension over");
-                    change.extend(plan.change);
-                }
-            }
-        });
-        (self.waiting, self.follows) = (later, follows);
-        self.audit_due = now() + audit::LOOK_EVERY;
-        change.extend(self.readers.outdated(self.audit_keep, wall));
-        if change.is_empty() {
-            for (answer, outcome) in answers {
-                let _ = answer.send(Ok(outcome));
-            }
-        } else {
-            let committer = self.committer.clone();
-            let commit = Box::pin(async move { committer.commit(change).await });
-            self.batch = Some(Batch { answers, follows: taken, commit });
-        }
-    }
-
-    fn finish_batch(&mut self, change: Change, result: Result<(), StoreError>) {
-        let Some(batch) = self.batch.take() else { return };
-        let failure = match result {
-            Ok(()) => {
-                let events = self.with(|desk| {
-                    // What is to change now changes now.
-                    let mut events = desk.expire(now());
-                    events.extend(desk.commit(change));
-                    events
-                });
-                self.tell(events);
-                self.short.send_if_modified(|short| short.take().is_some());
-                self.returns.not_before = None;
-                None
-            }
-            Err(failure) => Some(Arc::new(failure)),
-        };
-        match &failure {
-            // Nothing was written, so nothing is in doubt: these edits are refused, and everything else goes on.
-            Some(short) if matches!(**short, StoreError::Short { .. }) => {
-                self.warn_of(short);
-                self.short.send_replace(Some(short.clone()));
-                // Nobody asks for these again, so they wait.
-                self.follows.not_before = Some(now() + WARN_EVERY);
-                self.returns.not_before = Some(now() + WARN_EVERY);
-                for (who, follow) in batch.follows {
-                    if !self.follows.waits(&who) {
-                        self.follows.put(who, follow);
-                    }
-                }
-            }
-            Some(failure) => {
-                error!(error = %crate::telemetry::chain(&**failure), "the store has failed, rosterd stops");
-                let _ = self.failure.set(failure.clone());
-                self.failed.cancel();
-            }
-            None => {}
-        }
-        for (answer, outcome) in batch.answers {
-            let result = failure.clone().map_or(Ok(outcome), |failure| Err(EditError::Store(failure)));
-            let _ = answer.send(result);
-        }
-    }
-
-    fn warn_of(&mut self, short: &StoreError) {
-        if now() >= self.warn_due {
-            self.warn_due = now() + WARN_EVERY;
-            error!(error = %short, "changes are refused");
-        }
-    }
-
-    /// Sends of what the desk wants sent as much as the link has room for; facts and edits have their turn before the rest.
-    fn send(&mut self) -> Sending {
-        let sending = self.outbox.as_ref().map_or(Sending::Done, |outbox| self.send_on(outbox));
-        self.log_progress();
-        if matches!(sending, Sending::Done | Sending::Over)
-            && let Some(done) = self.closing.take()
-        {
-            let _ = done.send(());
-        }
-        sending
-    }
-
-    fn send_on(&self, outbox: &mpsc::Sender<Effect>) -> Sending {
-        if outbox.is_closed() {
-            return Sending::Over;
-        }
-        let room = outbox.capacity().min(SEND_MOST);
-        let (events, effects) = self.with(|desk| {
-            let now = now();
-            (desk.expire(now), desk.outgoing(room, now))
-        });
-        self.tell(events);
-        let sent = effects.len();
-        for effect in effects {
-            match (effect, &self.clerk) {
-                // No more of these are under way than there is room for.
-                (Effect::Roster(write), Some(clerk)) => drop(clerk.try_send(write)),
-                // A link that has gone says so by itself.
-                (effect, _) => drop(outbox.try_send(effect)),
-            }
-        }
-        match room {
-            _ if sent < room => Sending::Done,
-            0 => Sending::Blocked(outbox.clone()),
-            _ => Sending::More,
-        }
-    }
-
-    fn log_progress(&mut self) {
-        if let LinkPhase::Sweeping { done, total } = self.with(|desk| desk.link())
-            && now() >= self.progress_due
-        {
-            self.progress_due = now() + PROGRESS_EVERY;
-            info!("swept {done}/{total}");
-        }
-    }
-
-    fn tell(&self, events: Vec<Event>) {
-        for event in events {
-            match &event {
-                Event::Queue { name, from, now: Published { show, .. }, .. } => {
-                    info!(queue = %name, %from, to = %show, "queue show changed");
-                }
-                Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
-                Event::Granted(grants) => say_granted(*grants),
-                Event::Swept { asked, heard, in_time } => {
-                    info!(asked, heard, "swept {asked}/{asked}");
-                    if !in_time {
-                        warn!(
-                            "the server did not answer the ping after the last probe: who is shown as offline may be late"
-                        );
-                    }
-                }
-            }
-            // Nobody may be listening.
-            let _ = self.events.send(event);
-        }
-    }
-}
-
-/// What the server lets us do, and what to do about it where that is not enough.
-fn say_granted(Grants { roster, presence }: Grants) {
-    const WHAT_TO_ADD: &str = "in Prosody's configuration, enable mod_privilege on the users' VirtualHost, with \
-        privileged_entities = { [\"<the component's domain>\"] = { roster = \"both\", presence = \"managed_entity\" } }, \
-        and restart Prosody";
-    if roster {
-        info!(roster, presence, "the server lets us onboard people");
-    } else {
-        warn!(
-            roster,
-            presence,
-            "the server does not let us write rosters, so everybody is asked and has to say yes in their client: {WHAT_TO_ADD}"
-        );
-    }
-}
-
-async fn finished(batch: &mut Option<Batch>) -> (Change, Result<(), StoreError>) {
-    match batch {
-        Some(batch) => (&mut batch.commit).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Until something can be sent that waits.
-async fn room(sending: Sending) {
-    match sending {
-        Sending::Blocked(outbox) => drop(outbox.reserve().await),
-        // The link has its turn too.
-        Sending::More => tokio::task::yield_now().await,
-        Sending::Done | Sending::Over => std::future::pending().await,
     }
 }
 

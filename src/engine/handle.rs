@@ -1,0 +1,113 @@
+//! The way to the engine for everybody else.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::audit::{Page, Readers};
+use crate::{
+    clock::Clock,
+    domain::{By, Desk, Edit, Event, Outcome, Refusal, Search},
+    store::StoreError,
+};
+
+/// Why an edit was not done. Nothing has changed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EditError {
+    /// It can not be done.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It could not be kept.
+    #[error("the change could not be stored: {0}")]
+    Store(Arc<StoreError>),
+    /// The daemon is stopping.
+    #[error("rosterd is stopping")]
+    Stopping,
+}
+
+pub(super) type Answer = oneshot::Sender<Result<Outcome, EditError>>;
+
+/// An edit, and who waits for what becomes of it.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) by: By,
+    pub(super) edit: Edit,
+    pub(super) answer: Answer,
+}
+
+#[derive(Debug)]
+pub(super) enum Request {
+    Edit(Asked),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the engine for everybody else.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    pub(super) desk: Arc<RwLock<Desk>>,
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) failure: Arc<OnceLock<Arc<StoreError>>>,
+    pub(super) shortage: watch::Receiver<Option<Arc<StoreError>>>,
+    pub(super) clock: Clock,
+    pub(super) readers: Readers,
+}
+
+impl Handle {
+    /// Asks for a change, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub async fn edit(&self, by: impl Into<By>, edit: Edit) -> Result<Outcome, EditError> {
+        let (answer, result) = oneshot::channel();
+        let asked = Asked { by: by.into(), edit, answer };
+        self.requests.send(Request::Edit(asked)).await.map_err(|_| EditError::Stopping)?;
+        result.await.map_err(|_| EditError::Stopping)?
+    }
+
+    /// Reads from the desk. `question` holds up everybody else, so it should not take long.
+    pub fn read<T>(&self, question: impl FnOnce(&Desk) -> T) -> T {
+        question(&self.desk.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The clock by which suspensions end.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Everything that changes from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Why nothing can be stored any more, once that is so.
+    #[must_use]
+    pub fn failure(&self) -> Option<Arc<StoreError>> {
+        self.failure.get().cloned()
+    }
+
+    /// Why the last change was refused, where that was for want of room.
+    #[must_use]
+    pub fn shortage(&self) -> Option<Arc<StoreError>> {
+        self.shortage.borrow().clone()
+    }
+
+    /// Searches the audit log: at most `limit` entries below the number `before`, newest first. Waits for no edit, and holds up
+    /// none; a page may hold less than there is, and says where to go on.
+    ///
+    /// # Errors
+    /// What is damaged.
+    pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, Arc<StoreError>> {
+        self.readers.page(search, before, limit).await
+    }
+
+    /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.requests.send(Request::Close(done)).await.is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
