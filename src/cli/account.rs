@@ -65,7 +65,7 @@ impl Account {
     pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
         let (command, told) = match self {
             Self::Add(it) => {
-                let told = format!("account {} added", it.name);
+                let told = format!("account {0} added, with the login {0}, its owner", it.name);
                 (Command::AddAccount { password_hash: it.hash()?, name: it.name }, told)
             }
             Self::Password(it) => {

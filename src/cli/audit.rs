@@ -83,7 +83,10 @@ fn seconds(text: &str) -> Result<u64, String> {
 
 fn line(entry: &NotedBody) -> String {
     let NotedBody { time, by, what, on, before, after, .. } = entry;
-    let mut text = format!("{time} {} {}", by.kind, by.name);
+    let mut text = format!("{time} {}", by.kind);
+    if by.name != by.kind {
+        let _ = write!(text, " {}", by.name);
+    }
     if let Some(from) = by.from {
         let _ = write!(text, " at {from}");
     }

@@ -39,8 +39,12 @@ pub(super) struct Add {
     #[arg(long)]
     role: String,
     /// How long it is good, such as 90days; for ever where nothing is said.
-    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", value_parser = length)]
     expires: Option<Duration>,
+}
+
+fn length(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "a length of time is wanted, such as 90days or 12hours".to_owned())
 }
 
 impl Token {

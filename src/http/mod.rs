@@ -16,6 +16,7 @@ mod noted;
 mod openapi;
 mod origin;
 mod presence;
+mod rest;
 mod seats;
 mod server;
 mod stall;
@@ -103,6 +104,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
         .with_state(site)
         // Read so often that what they do is noted by themselves, where anybody wants to know.
         .merge(presence)
+        .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))
 }
 
@@ -110,6 +112,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
 pub fn public_router(settings: &Settings, desk: Handle) -> Router {
     presence::routes(settings, desk)
         .fallback(async || presence::refuse(Failure::not_found()))
+        .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))
 }
 

@@ -97,6 +97,11 @@ async fn curl_in_all_its_ways() -> Result<()> {
     assert_eq!(curl.good("/api/queues/", &["-X", "GET", "-d", "{\"malformed"])?, left);
     let basic = curl.ask("/api/queues", &["-u", &format!("boss:{PASSWORD}"), "--http1.1"])?;
     assert_eq!(basic, left + " 200 application/json; charset=utf-8 1.1");
+    // Each answer comes though nobody wants the body.
+    for (path, status) in [("/v1/queues", "405"), ("/v1/users/3", "405"), ("/nowhere", "404"), ("/healthz", "405")] {
+        let reply = curl.ask(path, &["-d", r#"{"name": "new"}"#])?;
+        assert!(reply.contains(&format!(" {status} application/")), "{path}: {reply}");
+    }
     daemon.stop().await
 }
 

@@ -1,25 +1,22 @@
 //! Which method a request stands for: clients that can not send every method send POST, and name the other in `_method`.
 
+use super::{
+    Failure,
+    fields::{self, Fields},
+};
 use axum::{
-    RequestExt,
     body::Body,
     extract::Request,
     http::{Method, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http_body_util::BodyExt;
-
-use super::{
-    Failure,
-    fields::{self, Fields},
-};
 
 /// Reads what is in a request before its method is looked up: of the methods that set something the fields, which are handed
-/// on; of all others the body is thrown away unread, however it is.
+/// on; of all others the body is nothing, however it is.
 pub(super) async fn meant(request: Request, next: Next) -> Response {
     if !matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH) {
-        return next.run(without_body(request).await).await;
+        return next.run(request.map(|_| Body::empty())).await;
     }
     let (mut head, fields) = fields::read(request).await;
     if head.method == Method::POST {
@@ -41,12 +38,4 @@ fn named(body: Option<&Fields>, query: &Fields) -> Result<Method, Failure> {
     let Some(name) = in_body.or(in_query) else { return Ok(Method::POST) };
     let known = [Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     known.into_iter().find(|known| name.eq_ignore_ascii_case(known.as_str())).ok_or_else(unknown)
-}
-
-/// Takes the body in, as far as it may reach, and drops it: a connection whose request was not read to its end has to be
-/// closed, and the client may miss the answer.
-async fn without_body(request: Request) -> Request {
-    let (head, mut body) = request.with_limited_body().into_parts();
-    while let Some(Ok(_)) = body.frame().await {}
-    Request::from_parts(head, Body::empty())
 }

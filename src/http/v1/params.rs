@@ -32,7 +32,11 @@ impl<T: DeserializeOwned> FromRequestParts<Site> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Site) -> Result<Self, Problem> {
-        let query = Query::try_from_uri(&parts.uri).map_err(|error| Problem::bad(error.body_text()))?;
+        let query = Query::try_from_uri(&parts.uri).map_err(|error| {
+            // What comes after the library's own words says what is wrong.
+            let text = error.body_text();
+            Problem::bad(text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text).to_owned())
+        })?;
         Ok(Self(query.0))
     }
 }

@@ -74,6 +74,8 @@ struct Wanted {
     /// The most on a page: 100 where nothing is said.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Only the one with this name.
+    name: Option<String>,
     /// Only those where somebody takes work now, or nobody.
     #[serde(default, deserialize_with = "flag")]
     open: Option<bool>,
@@ -114,7 +116,8 @@ async fn list(
 ) -> Result<Response, Problem> {
     let limit = limit(wanted.limit)?;
     let is_wanted = |queue: &QueueView<'_>| {
-        wanted.open.is_none_or(|open| open == (queue.published.ready > 0))
+        wanted.name.as_deref().is_none_or(|name| name == queue.queue.name.as_str())
+            && wanted.open.is_none_or(|open| open == (queue.published.ready > 0))
             && wanted.show.is_none_or(|show| show == queue.published.show)
     };
     let explain = wanted.explain.unwrap_or_default();

@@ -191,7 +191,7 @@ async fn problems_say_what_is_wrong() {
     check("GET /v1/users?reason=x", "bad-request", 400, "\"x\" is not the name of a reason").await;
     check("GET /v1/queues?open=maybe", "bad-request", 400, "neither true nor false").await;
     check("GET /v1/queues?show=online", "bad-request", 400, "there are chat, available, dnd").await;
-    check("GET /v1/queues?opened=1", "bad-request", 400, "`after`, `limit`, `open`, `show`, `explain`").await;
+    check("GET /v1/queues?opened=1", "bad-request", 400, "`after`, `limit`, `name`, `open`, `show`, `explain`").await;
     check("GET /v1/queues/3?after=1", "bad-request", 400, "expected `explain`").await;
     for path in ["users?limit=x", "users?after=-1", "queues?show=chat&show=xa", "users/5?explain=2"] {
         check(&format!("GET /v1/{path}"), "bad-request", 400, "").await;

@@ -71,6 +71,8 @@ struct Wanted {
     /// The most on a page: 100 where nothing is said.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Only the one with this name.
+    name: Option<String>,
     /// Only those with this show.
     #[serde(default, deserialize_with = "show")]
     #[param(schema_with = show_schema)]
@@ -104,7 +106,8 @@ async fn list(
     let (body, next) = site.desk.read(|desk| {
         let depth = Depth::of(wanted.explain, &caller, desk);
         let is_wanted = |user: &UserView<'_>| {
-            wanted.show.is_none_or(|show| show == user.show)
+            wanted.name.as_deref().is_none_or(|name| name == user.name)
+                && wanted.show.is_none_or(|show| show == user.show)
                 && wanted.reason.is_none_or(|reason| desk.why_user(user.id).contains(&reason))
         };
         let users = desk.books(caller.account).users_after(wanted.after.and_then(UserId::new));
