@@ -319,6 +319,8 @@ pub enum Outcome {
     Queue(QueueId),
     /// This user was made or changed.
     User(UserId),
+    /// The operators of the queue are as asked, and have this version, whoever changes them next.
+    Staffed(Version),
     /// It is as asked.
     Done,
 }

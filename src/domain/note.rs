@@ -212,7 +212,7 @@ impl Desk {
 const fn account_of(outcome: Outcome) -> Option<AccountId> {
     match outcome {
         Outcome::Account(id) => Some(id),
-        Outcome::Queue(_) | Outcome::User(_) | Outcome::Done => None,
+        Outcome::Queue(_) | Outcome::User(_) | Outcome::Staffed(_) | Outcome::Done => None,
     }
 }
 

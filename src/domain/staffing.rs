@@ -55,6 +55,7 @@ impl Desk {
             Staffing::Exactly(rows) => self.plan_exactly(account, queue, rows, &mut plan)?,
             Staffing::Change(rows) => self.plan_changes(account, queue, rows, &mut plan)?,
         }
+        plan.outcome = Outcome::Staffed(self.operators_version_after(queue, &plan.change).ok_or(Refusal::NoQueue)?);
         Ok(plan)
     }
 

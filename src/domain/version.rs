@@ -9,7 +9,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
 };
 
-use super::{Desk, QueueId, Suspension, UserId};
+use super::{Change, Desk, Key, QueueId, Record, Suspension, UserId, Write};
 
 /// The version of something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,7 +61,27 @@ impl Desk {
     /// The version of who staffs a queue, and how.
     #[must_use]
     pub fn operators_version(&self, queue: QueueId) -> Option<Version> {
-        self.queues.get(&queue).map(|state| Version(hash((queue, state.roll.0))))
+        self.operators_version_after(queue, &Change::new())
+    }
+
+    /// The same, as it will be when this change of operators of the queue, each once, is committed and nothing else.
+    pub(super) fn operators_version_after(&self, queue: QueueId, change: &Change) -> Option<Version> {
+        let mut roll = self.queues.get(&queue)?.roll;
+        for write in change {
+            let (user, will_be) = match write {
+                Write::Put(Record::Operator(operator)) => (operator.user, Some(operator.suspended.as_ref())),
+                Write::Delete(Key::Operator(_, user)) => (*user, None),
+                Write::Put(_) | Write::Delete(_) | Write::Note(_) | Write::Forget(_) => continue,
+            };
+            if let Some(enabled) = self.people.get(&user).and_then(|person| person.enabled_on(queue)) {
+                roll.remove(user, enabled, self.suspension(queue, user));
+            }
+            if let Some(suspended) = will_be {
+                // Of a suspension of which nothing is known nothing is kept.
+                roll.add(user, suspended.is_none(), suspended.filter(|it| **it != Suspension::default()));
+            }
+        }
+        Some(Version(hash((queue, roll.0))))
     }
 
     /// The version of a queue's own fields.

@@ -208,7 +208,7 @@ impl Rig {
             match self.edit(edit).await {
                 Outcome::Queue(id) => queues.push(id),
                 Outcome::User(id) => users.push(id),
-                Outcome::Account(_) | Outcome::Done => panic!("a queue or a user was asked for"),
+                Outcome::Account(_) | Outcome::Staffed(_) | Outcome::Done => panic!("a queue or a user was asked for"),
             }
         }
         for (account, queue, user, enabled) in

@@ -32,7 +32,7 @@ pub(super) async fn create(State(site): State<Site>, caller: Caller, fields: Fie
     let edit = Edit::CreateQueue { account: caller.account, name, fields };
     match site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)? {
         Outcome::Queue(queue) => written(&site, caller.account, queue),
-        Outcome::Account(_) | Outcome::User(_) | Outcome::Done => Ok(Json::success()),
+        Outcome::Account(_) | Outcome::User(_) | Outcome::Staffed(_) | Outcome::Done => Ok(Json::success()),
     }
 }
 

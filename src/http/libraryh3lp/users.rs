@@ -34,7 +34,7 @@ pub(super) async fn create(State(site): State<Site>, caller: Caller, fields: Fie
     let edit = Edit::CreateUser { account: caller.account, name, fields };
     match site.desk.edit(caller.by, edit).await.map_err(Failure::of_edit)? {
         Outcome::User(user) => written(&site, caller.account, user),
-        Outcome::Account(_) | Outcome::Queue(_) | Outcome::Done => Ok(Json::success()),
+        Outcome::Account(_) | Outcome::Queue(_) | Outcome::Staffed(_) | Outcome::Done => Ok(Json::success()),
     }
 }
 

@@ -118,7 +118,7 @@ async fn list(
     let missing = || Problem::missing(&Refusal::NoQueue);
     let queue = QueueId::new(queue).ok_or_else(missing)?;
     let answer = |desk: &Desk| {
-        let depth = Depth::of(wanted.explain, &caller, desk);
+        let depth = Depth::of(wanted.explain, &caller);
         let is_wanted = |it: &OperatorView<'_>| {
             wanted.enabled.is_none_or(|enabled| enabled == it.enabled)
                 && wanted.ready.is_none_or(|ready| ready == is_ready(desk, it))
@@ -155,21 +155,22 @@ async fn one(
 ) -> Result<Response, Problem> {
     let missing = || Problem::missing(&Refusal::NotAssigned);
     let (queue, user) = QueueId::new(queue).zip(UserId::new(user)).ok_or_else(missing)?;
-    answer_one(&site, &caller, (queue, user), shown.explain)
+    answer_one(&site, &caller, (queue, user), shown.explain, None)
 }
 
-/// One operator, as they are now.
+/// One operator, as they are now; with this version, or the one that all operators have now.
 pub(super) fn answer_one(
     site: &Site,
     caller: &crate::http::auth::Caller,
     (queue, user): (QueueId, UserId),
     explain: Option<bool>,
+    version: Option<Version>,
 ) -> Result<Response, Problem> {
     let answer = |desk: &Desk| {
         let operator = desk.books(caller.account).operator(queue, user)?;
-        let depth = Depth::of(explain, caller, desk);
+        let depth = Depth::of(explain, caller);
         let body = Json::of(&body(desk, site.desk.clock(), &operator, depth));
-        Some(tagged(desk.operators_version(queue)?, body))
+        Some(tagged(version.or_else(|| desk.operators_version(queue))?, body))
     };
     site.desk.read(answer).ok_or_else(|| Problem::missing(&Refusal::NotAssigned))
 }

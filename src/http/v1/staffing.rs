@@ -16,7 +16,7 @@ use super::{
     words::Depth,
 };
 use crate::{
-    domain::{Edit, QueueId, ROWS_MOST, Refusal, Staffing, UserId, Version},
+    domain::{By, Edit, Outcome, QueueId, ROWS_MOST, Refusal, Staffing, UserId, Version},
     engine::EditError,
     http::auth::Caller,
 };
@@ -83,16 +83,24 @@ async fn staff(
 ) -> Result<Response, Problem> {
     let missing = || Problem::missing(&Refusal::NoQueue);
     let (queue, account) = (QueueId::new(queue).ok_or_else(missing)?, caller.account);
-    site.desk.edit(caller.by, Edit::Staff { account, queue, versions, staffing }).await?;
+    let version = edit(site, caller.by, Edit::Staff { account, queue, versions, staffing }).await?;
     users.sort_unstable();
     site.desk.read(|desk| {
         let (books, clock) = (desk.books(account), site.desk.clock());
         let rows = users.into_iter().filter_map(|user| books.operator(queue, user));
         let operators = rows.map(|row| operators::body(desk, clock, &row, Depth::SHORT)).collect();
-        let version = desk.operators_version(queue).ok_or_else(missing)?;
         let page = Page { queue: queue.get(), version: version.to_string(), operators, next: None };
         Ok(tagged(version, Json::of(&page)))
     })
+}
+
+/// Has operators changed, and gives the version that they had then. It is not read from the desk afterwards: who is answered
+/// with that of somebody else's later change, which they were not told of, could undo it.
+async fn edit(site: &Site, by: By, edit: Edit) -> Result<Version, EditError> {
+    match site.desk.edit(by, edit).await? {
+        Outcome::Staffed(version) => Ok(version),
+        Outcome::Account(_) | Outcome::Queue(_) | Outcome::User(_) | Outcome::Done => Err(Refusal::Changed.into()),
+    }
 }
 
 /// Enables or suspends one operator.
@@ -117,11 +125,11 @@ async fn change_one(
     let (enabled, fields) = body.change(site.desk.clock().now())?;
     let staffing = Staffing::Change(vec![(user, enabled, fields)]);
     let (account, versions) = (caller.account, if_match(&headers));
-    let edit = Edit::Staff { account, queue, versions, staffing };
-    site.desk.edit(caller.by.clone(), edit).await.map_err(|error| match error {
+    let staff = Edit::Staff { account, queue, versions, staffing };
+    let version = edit(&site, caller.by.clone(), staff).await.map_err(|error| match error {
         // The path names them, not the body.
         EditError::Refused(Refusal::Items(_)) => missing(),
         error @ (EditError::Refused(_) | EditError::Store(_) | EditError::Stopping) => error.into(),
     })?;
-    answer_one(&site, &caller, (queue, user), None)
+    answer_one(&site, &caller, (queue, user), None, Some(version))
 }

@@ -355,6 +355,28 @@ async fn no_change_is_lost_to_another() {
 }
 
 #[tokio::test]
+async fn an_answer_has_the_version_of_its_own_change() {
+    for (method, path, body) in [
+        ("PATCH", "", json!([{ "user": 5, "enabled": false }])),
+        ("PUT", "", json!([{ "user": 5, "enabled": false }, { "user": 6, "enabled": false }])),
+        ("PATCH", "/5", json!({ "enabled": false })),
+    ] {
+        let rig = Rig::new().await;
+        let store = rig.hold_store();
+        let mut first = Box::pin(send(&rig, method, path, None, body));
+        assert!(futures::poll!(&mut first).is_pending(), "it waits for the store");
+        drop(store);
+        // It is stored, then somebody else changes something, and only then the first answer is written.
+        assert_eq!(send(&rig, "PATCH", "/6", None, json!({ "enabled": true })).await.status.as_u16(), 200);
+        let first = tag(&first.await);
+        // Who was told nothing of the other change can not undo it.
+        let undo = json!([{ "user": 5, "enabled": false }, { "user": 6, "enabled": false }]);
+        let undone = send(&rig, "PUT", "", Some(&first), undo).await;
+        assert_eq!(undone.status.as_u16(), 412, "{method} {path}: {}", undone.body);
+    }
+}
+
+#[tokio::test]
 async fn versions_differ_with_what_was_decided_and_not_with_what_is_seen() {
     let mut rig = Rig::new().await;
     let version = async |rig: &Rig, path: &str| value(rig, path).await["version"].as_str().unwrap().to_owned();

@@ -104,7 +104,7 @@ async fn list(
 ) -> Result<Response, Problem> {
     let limit = limit(wanted.limit)?;
     let (body, next) = site.desk.read(|desk| {
-        let depth = Depth::of(wanted.explain, &caller, desk);
+        let depth = Depth::of(wanted.explain, &caller);
         let is_wanted = |user: &UserView<'_>| {
             wanted.name.as_deref().is_none_or(|name| name == user.name)
                 && wanted.show.is_none_or(|show| show == user.show)
@@ -135,7 +135,7 @@ async fn one(
 ) -> Result<Json, Problem> {
     let answer = |desk: &Desk| {
         let user = desk.books(caller.account).user(UserId::new(user)?)?;
-        let depth = Depth::of(shown.explain, &caller, desk);
+        let depth = Depth::of(shown.explain, &caller);
         Some(Json::of(&body(desk, site.desk.clock(), &user, depth)))
     };
     site.desk.read(answer).ok_or_else(|| Problem::missing(&Refusal::NoUser))

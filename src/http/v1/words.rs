@@ -10,7 +10,6 @@ use utoipa::{
 use crate::{
     clock::{self, Clock},
     domain::{Desk, Reason, ResourceView, Role, Show, UserId},
-    engine::unix_now,
     http::auth::Caller,
 };
 
@@ -93,9 +92,9 @@ pub(super) struct Depth {
 impl Depth {
     pub(super) const SHORT: Self = Self { reasons: false, clients: false };
 
-    pub(super) fn of(explain: Option<bool>, caller: &Caller, desk: &Desk) -> Self {
+    pub(super) fn of(explain: Option<bool>, caller: &Caller) -> Self {
         let reasons = explain.unwrap_or_default();
-        Self { reasons, clients: reasons && desk.role(&caller.by.who, unix_now()) == Some(Role::Owner) }
+        Self { reasons, clients: reasons && caller.check_role(Role::Owner).is_ok() }
     }
 }
 
