@@ -39,7 +39,9 @@ impl Desk {
             Edit::AddAccount { name, .. } => vec![Self::on_account("account.create", name, outcome)],
             Edit::RemoveAccount { name, .. } => vec![Self::on_account("account.remove", name, outcome)],
             Edit::AddLogin { login, .. } => vec![self.on_login("login.create", login, outcome)],
-            Edit::SetRole { login, .. } => vec![self.on_login("login.role", login, outcome)],
+            Edit::SetRole { login, .. } => {
+                vec![Deed { always: false, ..self.on_login("login.role", login, outcome) }]
+            }
             Edit::RemoveLogin { login } => vec![self.on_login("login.remove", login, outcome)],
             Edit::SetPassword { login, .. } => vec![self.on_login("login.password", login, outcome)],
             Edit::OpenSession { login, .. } => vec![self.on_login("session.open", login, outcome)],

@@ -67,13 +67,11 @@ fn read(trail: &dyn Trail, search: &Search, before: Option<u64>, limit: usize) -
     let mut page = Page { entries: Vec::new(), next: before };
     for _ in 0..LOOK_MOST / CHUNK {
         let chunk = trail.before(page.next, CHUNK)?;
-        let is_last = chunk.len() < CHUNK;
+        // Not one alone: the clock may have been wrong for a moment.
+        let is_last = chunk.len() < CHUNK || chunk.iter().all(|(_, noted)| search.is_over(noted.at));
         for (number, noted) in chunk {
             if page.entries.len() == limit {
                 return Ok(page);
-            }
-            if search.is_over(noted.at) {
-                return Ok(Page { next: None, ..page });
             }
             page.next = Some(number);
             if search.fits(&noted) {
@@ -142,6 +140,24 @@ mod tests {
         let page = read(&*trail, &search, None, 100).unwrap();
         let looked = (LOOK_MOST / CHUNK * CHUNK) as u64;
         assert_eq!(page, Page { entries: vec![], next: Some(50_000 - looked) });
+    }
+
+    #[test]
+    fn a_moment_with_a_wrong_clock_hides_nothing() {
+        let mut store = MemoryStore::default();
+        let noted = |at| Noted {
+            at: UnixTime(at),
+            by: Who::Local(0).into(),
+            what: "queue.create".into(),
+            account: None,
+            on: Vec::new(),
+            before: Vec::new(),
+            after: Vec::new(),
+        };
+        // The machine thought for a moment that it was 1970.
+        store.commit(&[1_000_000, 1_000_001, 5, 1_000_002].map(|at| Write::Note(Box::new(noted(at))))).unwrap();
+        let search = Search { since: Some(UnixTime(1_000_000)), ..Search::default() };
+        assert_eq!(numbers(&read(&*store.trail(), &search, None, 100).unwrap()), [3, 1, 0]);
     }
 
     #[test]

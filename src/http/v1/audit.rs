@@ -76,7 +76,10 @@ async fn list(
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::http::testing::Rig;
+    use crate::{
+        domain::{Edit, Role},
+        http::testing::{Rig, name},
+    };
 
     async fn page(rig: &Rig, query: &str) -> Value {
         let reply = rig.ask("boss", &format!("GET /v1/audit{query}"), "").await;
@@ -125,6 +128,17 @@ mod tests {
               "before": { "enabled": "true" }, "after": { "enabled": "false" } },
         ]);
         assert_eq!(page["entries"], expected);
+    }
+
+    #[tokio::test]
+    async fn the_role_that_somebody_has_is_no_news() {
+        let rig = Rig::new().await;
+        let number = async || page(&rig, "?limit=1").await["entries"][0]["number"].as_u64();
+        let before = number().await;
+        rig.edit(Edit::SetRole { login: name("vic"), role: Role::Viewer }).await;
+        assert_eq!(number().await, before);
+        rig.edit(Edit::SetRole { login: name("vic"), role: Role::Owner }).await;
+        assert_ne!(number().await, before);
     }
 
     #[tokio::test]
