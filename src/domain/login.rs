@@ -13,6 +13,8 @@ pub(super) const LOGINS_MOST: usize = 1_000;
 pub(super) const TOKENS_MOST: usize = 1_000;
 /// The most sessions that a login keeps open at a time.
 pub(super) const SESSIONS_MOST: usize = 1_000;
+/// Seconds of use of a session or a token that are not noted.
+pub const TOUCH_EVERY: u64 = 3_600;
 
 impl Desk {
     /// The tokens of an account, by name.
@@ -52,6 +54,13 @@ impl Desk {
     pub(super) fn is_open(&self, session: &Session, now: UnixTime) -> bool {
         let is_young = self.policy.session_most.is_none_or(|most| now.since(session.created) < most);
         is_young && now.since(session.used) < self.policy.session_idle
+    }
+
+    /// Whether the use of a session is to be noted: not so often that who is busy writes all the time, but often enough that
+    /// it does not end while it is used.
+    #[must_use]
+    pub fn is_touch_due(&self, session: &Session, now: UnixTime) -> bool {
+        now.since(session.used) >= TOUCH_EVERY.min(self.policy.session_idle / 8)
     }
 
     fn sessions_of(&self, login: &Name) -> impl Iterator<Item = &TokenHash> {

@@ -50,6 +50,7 @@ pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields, Wish};
 pub use effect::{Effect, Event};
 pub use ids::{AccountId, BareJid, Name, QueueId, UserId};
 pub use input::{Input, Seen};
+pub use login::TOUCH_EVERY;
 pub use onboarding::{Entry, Grants, Onboarding, RosterWrite, WriteFailure};
 pub use operator::{Cause, Operator};
 pub use outgoing::ARRIVES_WITHIN;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use axum::http::HeaderMap;
 
-use super::{Failure, Found, Site, TOUCH_EVERY, credentials, hashed, unix_now};
-use crate::domain::{Edit, Who};
+use super::{Failure, Found, Site, credentials, hashed, unix_now};
+use crate::domain::{Edit, TOUCH_EVERY, Who};
 
 /// The token that a request shows.
 pub(super) fn shown(headers: &HeaderMap) -> Option<&str> {

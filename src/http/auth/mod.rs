@@ -35,8 +35,6 @@ pub(super) use session::{COOKIE, SessionError, close_sessions, has_session, open
 const TOKEN_BYTES: usize = 32;
 /// How tokens of the API begin, so that who searches for secrets in the wrong place finds them.
 const TOKEN_PREFIX: &str = "rosterd_";
-/// Seconds of use that are not noted, so that who is busy does not write all the time.
-const TOUCH_EVERY: u64 = 3_600;
 
 /// How those are kept out who try.
 #[derive(Debug, Clone)]

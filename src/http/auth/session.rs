@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::{Found, Known, Site, TOUCH_EVERY, hashed, random_token, unix_now};
+use super::{Found, Known, Site, hashed, random_token, unix_now};
 use crate::{
     domain::{By, Edit, Refusal, TokenHash, Who},
     engine::EditError,
@@ -21,7 +21,7 @@ pub(super) fn find(site: &Site, headers: &HeaderMap) -> Option<Found> {
     site.desk.read(|desk| {
         let session = cookies.iter().find_map(|token| desk.session(token, now))?;
         let (_, login) = desk.login(&session.login)?;
-        let is_due = now.since(session.used) >= TOUCH_EVERY;
+        let is_due = desk.is_touch_due(session, now);
         let (account, touch) = (session.account, is_due.then_some(Edit::TouchSession { token: session.token, now }));
         let who = Who::Login { account, name: session.login.clone() };
         Some(Found { account, role: login.role, who, touch })
