@@ -74,8 +74,13 @@ impl Activity {
 
     /// Whether it should end now. If not, who polls is woken when that changes.
     pub(super) fn should_end(&self, cx: &Context<'_>) -> bool {
+        self.is_unwanted(cx) && self.idle_since().is_some()
+    }
+
+    /// Whether it has to go, as soon as it can. If not, who polls is woken when that changes.
+    pub(super) fn is_unwanted(&self, cx: &Context<'_>) -> bool {
         self.connection.register(cx.waker());
-        self.is_unwanted.load(Ordering::SeqCst) && self.idle_since().is_some()
+        self.is_unwanted.load(Ordering::SeqCst)
     }
 
     /// Takes in that `bytes` came. False when that is more than requests can be made of: then they are made of something else.

@@ -103,6 +103,15 @@ impl<T> Guarded<T> {
         Err(io::Error::other("the client sends much, and asks nothing"))
     }
 
+    /// Who takes nothing of what was answered goes at once where somebody else needs the seat: it is given away already, so
+    /// whoever stayed would be one too many.
+    fn unless_unwanted<R>(&self, cx: &Context<'_>, result: Poll<io::Result<R>>) -> Poll<io::Result<R>> {
+        if result.is_pending() && self.activity.is_unwanted(cx) {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        }
+        result
+    }
+
     /// Whether nothing came of it for too long.
     fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -123,23 +132,24 @@ impl<T> Guarded<T> {
 
 impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // Told as the end of what the client says: what has been asked is still answered, and the connection closed in order.
+        if self.activity.should_end(cx) {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             let took = self.took(buffer.filled().len() - before);
             return Poll::Ready(result.and(took));
         }
-        // Told as the end of what the client says: what has been asked is still answered, and the connection closed in order.
-        if self.activity.should_end(cx) || self.poll_late(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        Poll::Pending
+        self.poll_late(cx).map(Ok)
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.silent = None;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.unless_unwanted(cx, result)
     }
 
     fn poll_write_vectored(
@@ -148,7 +158,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.silent = None;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bytes)
+        let result = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        self.unless_unwanted(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -156,10 +167,12 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let result = Pin::new(&mut self.stream).poll_flush(cx);
+        self.unless_unwanted(cx, result)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let result = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.unless_unwanted(cx, result)
     }
 }

@@ -75,3 +75,23 @@ async fn nobody_goes_who_waits_for_an_answer() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_takes_no_answers_makes_room_at_once() {
+    bounded(async {
+        let world = World::with(|settings| settings.limits.connections = 1).await;
+        let mut stream = world.connect(&["http/1.1"]).await;
+        let requests = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+        // From here on, time passes as soon as there is nothing else to do: when neither takes anything any more.
+        tokio::time::pause();
+        while timeout(Duration::from_secs(1), stream.write_all(requests.as_bytes()))
+            .await
+            .is_ok_and(|sent| sent.is_ok())
+        {}
+        let began = Instant::now();
+        assert!(is_served(&world).await, "somebody else has the seat");
+        while stream.write_all(requests.as_bytes()).await.is_ok() {}
+        assert!(began.elapsed() < Duration::from_secs(5), "it stayed for {:?} without a seat", began.elapsed());
+    })
+    .await;
+}
