@@ -42,14 +42,15 @@ pub(in crate::http::libraryh3lp) fn in_query(uri: &Uri) -> Fields {
 
 async fn of_body(head: &Parts, body: Bytes) -> Result<Fields, Failure> {
     // Some programs put a mark of the order of bytes before all that they write (RFC 8259 section 8.1).
-    let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body).trim_ascii();
+    let unmarked = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body).trim_ascii_start();
+    let text = unmarked.trim_ascii_end();
     if text.is_empty() {
         return Ok(in_query(&head.uri));
     }
     match kind(&head.headers, text)? {
         Kind::Json => json(text),
         // A space may be a value's last character, the end of a line is not.
-        Kind::Form => Ok(pairs(without_line_end(&body))),
+        Kind::Form => Ok(pairs(without_line_end(unmarked))),
         Kind::Multipart => multipart::read(Request::from_parts(head.clone(), Body::from(body))).await,
     }
 }

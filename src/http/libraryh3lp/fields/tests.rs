@@ -99,6 +99,7 @@ fn forms_that_are_escaped_badly() {
     assert_eq!(check(b"name=law&email=a%40b"), "email=a@b, name=law");
     assert_eq!(check(b"name=law&"), "name=law");
     assert_eq!(check(b"&&name=law\r\n"), "name=law");
+    assert_eq!(check("\u{feff}\r\nenabled=false".as_bytes()), "enabled=false", "the first field counts too");
     assert_eq!(check(b"name=two words"), "name=two words");
     assert_eq!(check(b"name=two+words&email=1%2B1"), "email=1+1, name=two words");
     assert_eq!(check(b"name=100%&email=%zz%4"), "email=%zz%4, name=100%");
