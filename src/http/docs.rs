@@ -42,7 +42,7 @@ fn page(description: &Value) -> String {
     out += "<p>The same for programs: <a href=\"/openapi.json\"><code>/openapi.json</code></a> (OpenAPI 3.1).</p>\n";
     for (path, methods) in entries(&description["paths"]) {
         for (method, operation) in entries(methods) {
-            show_operation(&mut out, path, method, operation);
+            show_operation(&mut out, path, method, operation, &description["components"]["responses"]);
         }
     }
     out += "<section><h2>Shapes</h2>\n";
@@ -55,7 +55,8 @@ fn page(description: &Value) -> String {
     out + "</body></html>\n"
 }
 
-fn show_operation(out: &mut String, path: &str, method: &str, operation: &Value) {
+/// `shared` are the responses that operations have in common.
+fn show_operation(out: &mut String, path: &str, method: &str, operation: &Value, shared: &Value) {
     let method = method.to_uppercase();
     *out += &format!("<section><h2>{} <code>{}</code></h2>\n", escape(&method), escape(path));
     *out += &paragraphs(&operation["summary"]);
@@ -71,11 +72,13 @@ fn show_operation(out: &mut String, path: &str, method: &str, operation: &Value)
         }
         *out += "</table>\n";
     }
-    for (_, body) in entries(&operation["requestBody"]["content"]) {
-        *out += &format!("<p>Body: {}</p>\n", kind(&body["schema"]));
+    for (content_type, body) in entries(&operation["requestBody"]["content"]) {
+        *out += &format!("<p>Body: {} as <code>{}</code></p>\n", kind(&body["schema"]), escape(content_type));
     }
     *out += "<table><tr><th>status</th><th>what</th><th>body</th></tr>\n";
     for (status, response) in entries(&operation["responses"]) {
+        let name = response["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
+        let response = name.map_or(response, |name| &shared[name]);
         let body = entries(&response["content"]).map(|(_, body)| kind(&body["schema"])).next().unwrap_or_default();
         let (status, what) = (escape(status), text(&response["description"]));
         *out += &format!("<tr><td>{status}</td><td>{what}</td><td>{body}</td></tr>\n");

@@ -6,14 +6,24 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 use super::headers;
 
 /// What is said where there is no more to say.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Success {
     /// Always true: a failure has another shape.
+    #[schema(schema_with = always_true)]
     success: bool,
+}
+
+/// What [`Success`] and others that went well say of themselves.
+pub(super) fn always_true() -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true])).build()
 }
 
 /// A reply: JSON in UTF-8, not to be kept by anybody in between.

@@ -92,12 +92,12 @@ struct Tools {
 pub fn router(settings: Settings, desk: Handle) -> Router {
     let presence = presence::routes(&settings, desk.clone());
     let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk });
-    let ((own, own_description), (health, health_description)) = (v1::routes(), health::routes());
+    let ((own, _), (health, _)) = (v1::routes(), health::routes());
     Router::new()
         .merge(api(&site, own))
         // These read no body and wait for nothing.
         .merge(health)
-        .merge(openapi::routes([own_description, health_description]))
+        .merge(openapi::routes())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
         .layer(from_fn(watch::trace))

@@ -7,6 +7,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type},
+};
 
 use super::Json;
 use crate::{domain::Refusal, engine::EditError};
@@ -20,9 +24,11 @@ pub(in crate::http) struct Failure {
 }
 
 /// The object of every failure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Failure)]
 pub(in crate::http) struct FailureBody<'a> {
     /// Always null.
+    #[schema(schema_with = always_null, required)]
     success: Option<bool>,
     message: &'a str,
     /// The same text again.
@@ -141,6 +147,10 @@ impl Failure {
             EditError::Refused(_) | EditError::Store(_) | EditError::Stopping => Self::of_edit(error),
         }
     }
+}
+
+pub(super) fn always_null() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
 }
 
 /// Rounded up.

@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 use tracing::error;
+use utoipa::ToSchema;
 
 use super::{Failure, Fields, Json, Site};
 use crate::{
@@ -14,13 +15,16 @@ use crate::{
     http::{
         auth::{self, Memory, SessionError},
         client::Client,
+        json::always_true,
     },
     telemetry,
 };
 
 /// Who is logged in.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct Login<'a> {
+    /// Always true.
+    #[schema(schema_with = always_true)]
     success: bool,
     username: &'a str,
     account_id: u32,

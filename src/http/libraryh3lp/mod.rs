@@ -6,6 +6,7 @@
 
 mod assignments;
 mod contract;
+mod described;
 mod error;
 mod fields;
 mod hostile;
@@ -30,6 +31,7 @@ use axum::{
 use super::{Site, auth::Caller, json::Json, origin};
 use crate::domain::{QueueId, UserId};
 
+pub(super) use described::description;
 pub(super) use error::Failure;
 use fields::Fields;
 

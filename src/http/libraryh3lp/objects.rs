@@ -1,21 +1,41 @@
 //! The objects of this API, as they are written: those of the first version, and the short ones of all later.
 
 use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::{Object, ObjectBuilder, Type, schema::SchemaType},
+};
 
-use crate::domain::{OperatorView, QueueView, UserView};
+use super::error::always_null;
+use crate::{
+    domain::{OperatorView, QueueView, UserView},
+    http::v1::show_schema,
+};
+
+/// A switch that is never false.
+fn true_or_null() -> Object {
+    let types = SchemaType::from_iter([Type::Boolean, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some([Some(true), None])).build()
+}
 
 /// A queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FullQueue)]
 pub(in crate::http) struct Queue<'a> {
     id: u32,
     r#type: &'static str,
     name: &'a str,
     /// Not used, there for old clients: always null.
+    #[schema(schema_with = always_null, required)]
     enabled: Option<bool>,
     /// `true` or null: never false.
+    #[schema(schema_with = true_or_null, required)]
     transcripts: Option<bool>,
+    #[schema(required)]
     email: Option<&'a str>,
+    #[schema(required)]
     avatar: Option<&'a str>,
+    #[schema(schema_with = show_schema)]
     show: &'static str,
     /// A sentence that tells the availability.
     status: String,
@@ -42,14 +62,18 @@ impl<'a> Queue<'a> {
 }
 
 /// A user.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FullUser)]
 pub(in crate::http) struct User<'a> {
     id: u32,
     r#type: &'static str,
     name: &'a str,
+    #[schema(required)]
     email: Option<&'a str>,
+    #[schema(schema_with = show_schema)]
     show: &'static str,
     /// What their client says, or null.
+    #[schema(required)]
     status: Option<&'a str>,
     jid: &'a str,
 }
@@ -69,16 +93,20 @@ impl<'a> From<UserView<'a>> for User<'a> {
 }
 
 /// An operator: a user on a queue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = FullOperator)]
 pub(in crate::http) struct Operator<'a> {
     queue_id: u32,
     queue: &'a str,
+    #[schema(schema_with = show_schema)]
     queue_show: &'static str,
     user_id: u32,
     user: &'a str,
+    #[schema(schema_with = show_schema)]
     user_show: &'static str,
     /// `true`, or null for suspended: never false.
+    #[schema(schema_with = true_or_null, required)]
     enabled: Option<bool>,
 }
 
@@ -97,10 +125,11 @@ impl<'a> From<OperatorView<'a>> for Operator<'a> {
 }
 
 /// A queue, in short.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ShortQueue<'a> {
     id: u32,
     name: &'a str,
+    #[schema(schema_with = show_schema)]
     show: &'static str,
 }
 
@@ -111,10 +140,11 @@ impl<'a> From<QueueView<'a>> for ShortQueue<'a> {
 }
 
 /// A user, in short.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ShortUser<'a> {
     id: u32,
     name: &'a str,
+    #[schema(schema_with = show_schema)]
     show: &'static str,
 }
 
@@ -125,10 +155,11 @@ impl<'a> From<UserView<'a>> for ShortUser<'a> {
 }
 
 /// An operator of a queue, in short: number, name and show are the user's.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(in crate::http) struct ShortOperator<'a> {
     id: u32,
     name: &'a str,
+    #[schema(schema_with = show_schema)]
     show: &'static str,
     /// `false` for suspended: never null.
     enabled: bool,

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 
 use super::{Board, answer, etag, picture::Theme, refuse};
@@ -17,29 +15,20 @@ use crate::{domain::Show, http::Failure};
 const POLICY: (HeaderName, HeaderValue) =
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
 
-pub(super) fn routes(prefix: &str) -> Router<Arc<Board>> {
-    let image = format!("{prefix}/presence/jid/{{name}}/{{domain}}/image");
-    Router::new()
-        .route(&image, get(current))
-        .route(&format!("{image}/{{theme}}"), get(themed))
-        .route(&format!("{image}/theme/{{theme}}"), get(themed))
-        .route(&format!("{prefix}/presence/image/{{theme}}/{{show}}"), get(fixed))
-}
-
 /// The show of now, in the theme that is the usual one.
-async fn current(State(board): State<Arc<Board>>, request: Request) -> Response {
+pub(super) async fn current(State(board): State<Arc<Board>>, request: Request) -> Response {
     drawn(request.headers(), Theme::Badge, board.show(&request))
 }
 
 /// The show of now.
-async fn themed(State(board): State<Arc<Board>>, request: Request) -> Response {
+pub(super) async fn themed(State(board): State<Arc<Board>>, request: Request) -> Response {
     let [_, theme] = last_two(request.uri());
     let Some(theme) = Theme::named(theme) else { return no_theme() };
     drawn(request.headers(), theme, board.show(&request))
 }
 
 /// The show that the path names.
-async fn fixed(request: Request) -> Response {
+pub(super) async fn fixed(request: Request) -> Response {
     let [theme, show] = last_two(request.uri());
     let Some(theme) = Theme::named(theme) else { return no_theme() };
     let Some(show) = Show::from_word(show) else { return no_such("show", &Show::ALL.map(Show::as_str)) };

@@ -3,22 +3,16 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
-    Router,
     extract::{Query, Request, State},
     http::{HeaderValue, Uri},
     response::Response,
-    routing::get,
 };
 
 use super::{Asked, Board, PRIORITY, RESOURCE, answer, etag, words};
 use crate::domain::Show;
 
-pub(super) fn routes(prefix: &str) -> Router<Arc<Board>> {
-    Router::new().route(&format!("{prefix}/presence/jid/{{name}}/{{domain}}/js"), get(js))
-}
-
 /// The tag does not cover the random id, so that asking again is cheap; it is a weak one for that (RFC 9110 section 8.8.1).
-async fn js(State(board): State<Arc<Board>>, request: Request) -> Response {
+pub(super) async fn js(State(board): State<Arc<Board>>, request: Request) -> Response {
     let show = board.show(&request);
     let tag = HeaderValue::from_str(&format!("W/{}", etag(show))).expect("a show and a version are plain");
     let body = || script(&Asked::of(request.uri()), show, &random_id(), callback(request.uri()).as_deref());

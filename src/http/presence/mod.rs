@@ -1,5 +1,6 @@
 //! Presence for web pages: how one queue is, for everybody, and hundreds of times a second.
 
+mod described;
 mod image;
 mod js;
 mod picture;
@@ -13,6 +14,7 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Response},
+    routing::{MethodRouter, get},
 };
 use percent_encoding::percent_decode_str;
 use tracing::debug;
@@ -22,6 +24,11 @@ use crate::{
     domain::{BareJid, Desk, Name, Show},
     engine::Handle,
 };
+
+pub(super) use described::description;
+
+/// The prefixes behind which all of it is, each with what names of operations end with.
+const PREFIXES: [(&str, &str); 5] = [("", ""), VERSIONS[0], VERSIONS[1], VERSIONS[2], VERSIONS[3]];
 
 /// The one resource that is told of, whoever is there: pages look at the first, or at the last.
 const RESOURCE: &str = "libraryh3lp";
@@ -39,6 +46,73 @@ struct Board {
     tells_users: bool,
 }
 
+/// A format, and what is said of it.
+struct Format {
+    /// Where it is, behind a prefix.
+    path: &'static str,
+    serve: MethodRouter<Arc<Board>>,
+    name: &'static str,
+    says: &'static str,
+    content_type: &'static str,
+}
+
+/// Everything that is served.
+fn formats() -> [Format; 7] {
+    const IMAGE: &str = "image/svg+xml";
+    let format = |path, serve, name, says, content_type| Format { path, serve, name, says, content_type };
+    [
+        format(
+            "/presence/jid/{name}/{domain}/text",
+            get(text::text),
+            "Text",
+            "Tells the presence of a queue in one word.",
+            "text/plain",
+        ),
+        format(
+            "/presence/jid/{name}/{domain}/xml",
+            get(xml::xml),
+            "Xml",
+            "Tells the presence of a queue in XML.",
+            "text/xml",
+        ),
+        format(
+            "/presence/jid/{name}/{domain}/js",
+            get(js::js),
+            "Js",
+            "Tells the presence of a queue to a script, and calls it.",
+            "application/javascript",
+        ),
+        format(
+            "/presence/jid/{name}/{domain}/image",
+            get(image::current),
+            "Image",
+            "Shows the presence of a queue as a picture.",
+            IMAGE,
+        ),
+        format(
+            "/presence/jid/{name}/{domain}/image/{theme}",
+            get(image::themed),
+            "ThemedImage",
+            "Shows the presence of a queue as a picture of a theme.",
+            IMAGE,
+        ),
+        format(
+            "/presence/jid/{name}/{domain}/image/theme/{theme}",
+            get(image::themed),
+            "ImageOfTheme",
+            "Shows the presence of a queue as a picture of a theme.",
+            IMAGE,
+        ),
+        format(
+            "/presence/image/{theme}/{show}",
+            get(image::fixed),
+            "FixedImage",
+            "Shows the picture of one show.",
+            IMAGE,
+        ),
+    ]
+}
+
 /// Every format, behind no prefix and behind that of each version. What it does not have, it says in its own words.
 pub(super) fn routes(settings: &Settings, desk: Handle) -> Router {
     let board = Board {
@@ -48,11 +122,12 @@ pub(super) fn routes(settings: &Settings, desk: Handle) -> Router {
         caps: settings.presence_cap,
         tells_users: settings.presence_of_users,
     };
-    let prefixes = VERSIONS.into_iter().map(|(prefix, _)| prefix).chain([""]);
-    let routes = prefixes.fold(Router::new(), |routes, prefix| {
-        let formats = [text::routes(prefix), xml::routes(prefix), js::routes(prefix), image::routes(prefix)];
-        formats.into_iter().fold(routes, Router::merge)
-    });
+    let mut routes = Router::new();
+    for Format { path, serve, .. } in formats() {
+        for (prefix, _) in PREFIXES {
+            routes = routes.route(&format!("{prefix}{path}"), serve.clone());
+        }
+    }
     routes.method_not_allowed_fallback(async || refuse(Failure::method_not_allowed())).with_state(Arc::new(board))
 }
 

@@ -3,19 +3,14 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Request, State},
     http::HeaderValue,
     response::Response,
-    routing::get,
 };
 
 use super::{Board, answer, etag};
-pub(super) fn routes(prefix: &str) -> Router<Arc<Board>> {
-    Router::new().route(&format!("{prefix}/presence/jid/{{name}}/{{domain}}/text"), get(text))
-}
 
-async fn text(State(board): State<Arc<Board>>, request: Request) -> Response {
+pub(super) async fn text(State(board): State<Arc<Board>>, request: Request) -> Response {
     let show = board.show(&request);
     answer(request.headers(), HeaderValue::from_static(etag(show)), "text/plain; charset=utf-8", || show.as_str())
 }

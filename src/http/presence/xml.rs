@@ -3,21 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
     extract::{Request, State},
     http::HeaderValue,
     response::Response,
-    routing::get,
 };
 
 use super::{Asked, Board, PRIORITY, RESOURCE, answer, etag, words};
 use crate::domain::Show;
 
-pub(super) fn routes(prefix: &str) -> Router<Arc<Board>> {
-    Router::new().route(&format!("{prefix}/presence/jid/{{name}}/{{domain}}/xml"), get(xml))
-}
-
-async fn xml(State(board): State<Arc<Board>>, request: Request) -> Response {
+pub(super) async fn xml(State(board): State<Arc<Board>>, request: Request) -> Response {
     let show = board.show(&request);
     let body = || document(&Asked::of(request.uri()), show);
     answer(request.headers(), HeaderValue::from_static(etag(show)), "text/xml; charset=utf-8", body)

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::{Site, auth::Caller, json::Json, origin};
 use problem::{Kind, Problem};
+pub(super) use words::show_schema;
 
 /// What is served, and its description.
 pub(super) fn routes() -> (Router<Site>, OpenApi) {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The six words of availability.
-pub(super) fn show_schema() -> Object {
+pub(in crate::http) fn show_schema() -> Object {
     let words = Show::ALL.map(Show::as_str);
     ObjectBuilder::new()
         .schema_type(Type::String)
