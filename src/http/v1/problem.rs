@@ -25,6 +25,7 @@ pub(in crate::http) enum Kind {
     TooLarge,
     InvalidItems,
     TooMany,
+    TooManyAttempts,
     Mistake,
     Unavailable,
     Other,
@@ -32,7 +33,7 @@ pub(in crate::http) enum Kind {
 
 impl Kind {
     /// All that a client may meet.
-    pub(in crate::http) const ALL: [Self; 12] = [
+    pub(in crate::http) const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -43,6 +44,7 @@ impl Kind {
         Self::TooLarge,
         Self::InvalidItems,
         Self::TooMany,
+        Self::TooManyAttempts,
         Self::Mistake,
         Self::Unavailable,
     ];
@@ -64,6 +66,9 @@ impl Kind {
                 ("invalid-items", "Some of what was sent can not be", StatusCode::UNPROCESSABLE_ENTITY)
             }
             Self::TooMany => ("too-many", "There are too many", StatusCode::UNPROCESSABLE_ENTITY),
+            Self::TooManyAttempts => {
+                ("too-many-attempts", "Wait as long as Retry-After says", StatusCode::TOO_MANY_REQUESTS)
+            }
             Self::Mistake => ("mistake", "rosterd made a mistake", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Unavailable => ("unavailable", "It can not be done at present", StatusCode::SERVICE_UNAVAILABLE),
             Self::Other => ("other", "The request failed", StatusCode::INTERNAL_SERVER_ERROR),

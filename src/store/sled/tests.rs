@@ -272,6 +272,20 @@ fn the_audit_log_is_bounded() {
 }
 
 #[test]
+fn an_oldest_entry_that_can_not_be_read_is_forgotten() {
+    let state = tempfile::tempdir().unwrap();
+    let mut store = SledStore::open(state.path(), 0).unwrap();
+    store.commit(&[note(5), note(6)]).unwrap();
+    store.db.insert(audit::key(0), "x").unwrap();
+    drop(store);
+    let mut store = SledStore::open(state.path(), 0).unwrap();
+    store.load().unwrap();
+    assert_eq!(store.trail().oldest(), Some(UnixTime(0)));
+    store.commit(&[Write::Forget(UnixTime(3))]).unwrap();
+    assert_eq!((store.trail().oldest(), noted(&store)), (Some(UnixTime(6)), vec![(1, 6)]));
+}
+
+#[test]
 fn a_large_change_that_is_made_again_is_noted_once() {
     let mut change = puts(many(2 * CHUNK + 1));
     change.push(note(7));
