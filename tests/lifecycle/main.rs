@@ -17,6 +17,7 @@ mod skip;
 mod times;
 
 mod command_line;
+mod described;
 mod files;
 mod kills;
 mod old_clients;

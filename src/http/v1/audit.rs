@@ -22,6 +22,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// Only entries older than that with this number: `next` of the page before.
+    #[param(maximum = 18_446_744_073_709_551_615_u64)]
     after: Option<u64>,
     /// The most on a page: 100 where nothing is said.
     #[param(minimum = 1, maximum = 1000)]

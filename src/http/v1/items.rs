@@ -30,7 +30,7 @@ pub(super) struct WantedOperator {
     /// False suspends.
     enabled: bool,
     /// Why, for who is suspended: one line, without control characters.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
     /// Until when, for who is suspended: a moment to come (RFC 3339), at which rosterd enables them.
     #[schema(format = DateTime)]
@@ -47,7 +47,7 @@ pub(super) struct OperatorChange {
     #[schema(nullable = false)]
     enabled: Option<bool>,
     /// Why they are suspended; null for no reason.
-    #[schema(max_length = 200)]
+    #[schema(min_length = 1, max_length = 200)]
     reason: Option<String>,
     /// Until when they are suspended, a moment to come (RFC 3339); null for no end.
     #[schema(format = DateTime)]

@@ -70,6 +70,7 @@ struct Page<'a> {
 #[into_params(parameter_in = Query)]
 struct Wanted {
     /// Only those whose number is above this: `next` of the page before.
+    #[param(maximum = 4_294_967_295_i64)]
     after: Option<u32>,
     /// The most on a page: 100 where nothing is said.
     #[param(minimum = 1, maximum = 1000)]

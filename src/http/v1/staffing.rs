@@ -34,7 +34,7 @@ pub(super) fn routes() -> OpenApiRouter<Site> {
 /// For queues of at most 1,000 operators. A user who stays as they are is not touched.
 #[utoipa::path(put, path = "/queues/{queue}/operators", operation_id = "replaceOperators", tag = "operators", request_body = inline(Vec<WantedOperator>), params(
     ("queue" = u32, Path, description = "The number of the queue"),
-    ("If-Match" = Option<String>, Header, description = "Only while the operators have this version")), responses(
+    ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#, description = "Only while the operators have this version")), responses(
     (status = 200, description = "It is so now", body = Page<'static>,
         headers(("ETag" = String, description = "The version of all operators of the queue"))),
     (status = 412, description = "The operators have another version", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -55,7 +55,7 @@ async fn replace(
 /// Enables and suspends some operators of a queue. All or nothing; nobody is assigned or unassigned.
 #[utoipa::path(patch, path = "/queues/{queue}/operators", operation_id = "changeOperators", tag = "operators", request_body = inline(Vec<NamedOperatorChange>), params(
     ("queue" = u32, Path, description = "The number of the queue"),
-    ("If-Match" = Option<String>, Header, description = "Only while the operators have this version")), responses(
+    ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#, description = "Only while the operators have this version")), responses(
     (status = 200, description = "It is so now; only those that were named are listed", body = Page<'static>,
         headers(("ETag" = String, description = "The version of all operators of the queue"))),
     (status = 412, description = "The operators have another version", body = problem::Body<'static>, content_type = "application/problem+json"),
@@ -107,7 +107,7 @@ async fn edit(site: &Site, by: By, edit: Edit) -> Result<Version, EditError> {
 #[utoipa::path(patch, path = "/queues/{queue}/operators/{user}", operation_id = "changeOperator", tag = "operators", request_body = OperatorChange, params(
     ("queue" = u32, Path, description = "The number of the queue"),
     ("user" = u32, Path, description = "The number of the user"),
-    ("If-Match" = Option<String>, Header, description = "Only while the operators have this version")), responses(
+    ("If-Match" = Option<String>, Header, pattern = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#, description = "Only while the operators have this version")), responses(
     (status = 200, description = "It is so now", body = OperatorBody<'static>,
         headers(("ETag" = String, description = "The version of all operators of the queue"))),
     (status = 412, description = "The operators have another version", body = problem::Body<'static>, content_type = "application/problem+json"),

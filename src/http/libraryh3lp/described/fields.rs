@@ -1,4 +1,7 @@
 //! What requests of this API take.
+//!
+//! What else there is among the fields is ignored; the description does not invite it. In the query there may be less of a
+//! text than in a body, since the head of a request has a limit.
 
 use utoipa::{
     IntoParams, ToSchema,
@@ -52,6 +55,7 @@ impl Takes {
 /// What a login takes.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is read by the description only")]
+#[serde(deny_unknown_fields)]
 pub(super) struct LoginFields {
     username: String,
     #[schema(format = Password)]
@@ -62,6 +66,7 @@ pub(super) struct LoginFields {
 #[derive(ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is read by the description only")]
+#[serde(deny_unknown_fields)]
 pub(super) struct QueueFields {
     /// Its name, up to 60 characters; who makes one has to give it.
     #[schema(max_length = 60)]
@@ -77,7 +82,7 @@ pub(super) struct QueueFields {
     email: Option<String>,
     /// Kept for the account.
     #[schema(max_length = 2048)]
-    #[param(max_length = 2048, nullable = false)]
+    #[param(max_length = 500, nullable = false)]
     avatar: Option<String>,
     /// Kept for the account.
     #[param(nullable = false)]
@@ -88,6 +93,7 @@ pub(super) struct QueueFields {
 #[derive(ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is read by the description only")]
+#[serde(deny_unknown_fields)]
 pub(super) struct UserFields {
     /// Their name, up to 40 characters; who makes one has to give it.
     #[schema(max_length = 40)]
@@ -103,7 +109,7 @@ pub(super) struct UserFields {
     email: Option<String>,
     /// Their address; at the domain of the users where nothing is said.
     #[schema(max_length = 2047)]
-    #[param(max_length = 2047, nullable = false)]
+    #[param(max_length = 500, nullable = false)]
     jid: Option<String>,
 }
 
@@ -111,7 +117,7 @@ pub(super) struct UserFields {
 #[derive(ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is read by the description only")]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct UserIdField {
     #[schema(schema_with = number)]
     #[param(schema_with = number, required = false)]
@@ -122,7 +128,7 @@ pub(super) struct UserIdField {
 #[derive(ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is read by the description only")]
-#[serde(rename_all = "camelCase")]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct QueueIdField {
     #[schema(schema_with = number)]
     #[param(schema_with = number, required = false)]
@@ -133,6 +139,7 @@ pub(super) struct QueueIdField {
 #[derive(ToSchema, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is read by the description only")]
+#[serde(deny_unknown_fields)]
 pub(super) struct EnabledFields {
     /// True enables; false and null suspend, and so do in a form or in the query `0` and the empty text.
     #[param(nullable = false)]
