@@ -66,7 +66,7 @@ impl Place {
 fn accounts_come_and_go(place: &Place) -> Result<()> {
     ensure!(place.good(&["account", "list"], "")?.is_empty());
     let said = place.good(&["account", "add", "Acme", "--password-stdin"], "correct horse\n")?;
-    ensure!(said == "account Acme added\n", "{said}");
+    ensure!(said == "account Acme added, with the login Acme, its owner\n", "{said}");
     place.good(&["account", "add", "zoo", "--password-stdin"], "battery staple")?;
     ensure!(place.good(&["account", "list"], "")? == "acme\nzoo\n");
     let taken = place.bad(1, &["account", "add", "acme", "--password-stdin"], "x\n")?;
