@@ -1,4 +1,6 @@
-//! What signals ask the daemon to do, how its parts stop, and how many files it may open.
+//! What signals ask the daemon to do, how its parts stop, what the service manager is told, and how many files it may open.
+
+pub mod notify;
 
 use std::{io, time::Duration};
 

@@ -159,6 +159,7 @@ fn libraries_stay_in_their_rooms() {
         ("clap", "cli/"),
         ("indicatif", "cli/"),
         ("argon2", "password.rs"),
+        ("sd_notify", "lifecycle/notify.rs"),
         // Of the library `time`, whose name is also that of modules.
         ("OffsetDateTime", "clock.rs"),
     ];
