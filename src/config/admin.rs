@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::reader::{self, Given, Key, Reader};
+use super::reader::{self, Given, Key, Reader, Taken};
 
 /// `[admin]`.
 #[derive(Debug, Clone)]
@@ -14,6 +14,7 @@ pub struct Admin {
 const SOCKET: Key = Key {
     path: "admin.socket",
     value: Given::Default("\"/run/rosterd/admin.sock\""),
+    taken: Taken::AtStart,
     doc: "The Unix socket through which the other commands talk to the daemon. Root and the user that the daemon runs as \
           may use it.",
 };

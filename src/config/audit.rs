@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::reader::{self, Given, Key, Reader};
+use super::reader::{self, Given, Key, Reader, Taken};
 
 /// `[audit]`.
 #[derive(Debug, Clone)]
@@ -16,11 +16,13 @@ pub struct Audit {
 const KEEP: Key = Key {
     path: "audit.keep",
     value: Given::Default("\"90days\""),
+    taken: Taken::AtOnce,
     doc: "How long it is kept who changed what (`rosterd audit`); \"0s\": until there are more than max_entries.",
 };
 const MAX_ENTRIES: Key = Key {
     path: "audit.max_entries",
     value: Given::Default("1000000"),
+    taken: Taken::AtOnce,
     doc: "How many such entries are kept at the most: the oldest make room. Each takes about 400 bytes of disk, and no memory.",
 };
 

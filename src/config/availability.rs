@@ -1,6 +1,6 @@
 //! `[availability]`: how shows are weighed.
 
-use super::reader::{self, Given, Key, Reader};
+use super::reader::{self, Given, Key, Reader, Taken};
 use crate::domain::{self, Show};
 
 /// `[availability]`.
@@ -15,11 +15,13 @@ pub struct Availability {
 const PRECEDENCE: Key = Key {
     path: "availability.precedence",
     value: Given::Default(r#"["chat", "available", "dnd", "away", "xa", "unavailable"]"#),
+    taken: Taken::AtOnce,
     doc: "The six shows, best first: a queue has the best show among its enabled operators.",
 };
 const MERGE: Key = Key {
     path: "availability.merge",
     value: Given::Default("\"most-available\""),
+    taken: Taken::AtOnce,
     doc: "Which show counts when a user has several clients: \"most-available\" (the best), \"highest-priority\" (of the \
           client with the highest priority, the newest on a tie) or \"least-available\" (the worst).",
 };

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::reader::{self, Given, Key, Reader};
+use super::reader::{self, Given, Key, Reader, Taken};
 
 /// `[http]`.
 #[derive(Debug, Clone)]
@@ -74,101 +74,119 @@ impl ProxyHeader {
 const LISTEN: Key = Key {
     path: "http.listen",
     value: Given::Default("\"127.0.0.1:8443\""),
+    taken: Taken::AtStart,
     doc: "Address and port of the HTTPS listener.",
 };
 const PUBLIC_LISTEN: Key = Key {
     path: "http.public_listen",
     value: Given::Optional("\"127.0.0.1:8080\""),
+    taken: Taken::AtStart,
     doc: "Address and port of a second listener without TLS, which serves /presence and nothing else: for pages that \
           are not on HTTPS themselves, or for a proxy on this machine. Without it there is none.",
 };
 const TLS_CERT: Key = Key {
     path: "http.tls_cert",
     value: Given::Optional(r#""/etc/rosterd/cert.pem""#),
+    taken: Taken::AtStart,
     doc: "The certificate chain, a PEM file. Without it and tls_key, a self-signed certificate is made in the state \
           folder at the first start.",
 };
 const TLS_KEY: Key = Key {
     path: "http.tls_key",
     value: Given::Optional(r#""/etc/rosterd/key.pem""#),
+    taken: Taken::AtStart,
     doc: "The private key of the certificate, a PEM file.",
 };
 const PRESENCE_CAP: Key = Key {
     path: "http.presence_cap",
     value: Given::Default("true"),
+    taken: Taken::AtOnce,
     doc: "Publish `chat` as `available` under /presence: many pages know no other word for open. The authenticated API \
           always shows the true word.",
 };
 const PRESENCE_OF_USERS: Key = Key {
     path: "http.presence_of_users",
     value: Given::Default("false"),
+    taken: Taken::AtOnce,
     doc: "Publish the presence of people under /presence too, to anybody. Otherwise they are always `unavailable` there.",
 };
 const SESSION_IDLE: Key = Key {
     path: "http.session_idle",
     value: Given::Default("\"30days\""),
+    taken: Taken::AtOnce,
     doc: "How long a login lasts without being used.",
 };
 const SESSION_MAX: Key = Key {
     path: "http.session_max",
     value: Given::Default("\"365days\""),
+    taken: Taken::AtOnce,
     doc: "How long a login lasts however much it is used; \"0s\" is for ever.",
 };
 const BASIC_CACHE: Key = Key {
     path: "http.basic_cache",
     value: Given::Default("\"5min\""),
+    taken: Taken::AtOnce,
     doc: "How long a password that was right with HTTP Basic is not checked again, which is slow on purpose. Another password \
           or the end of the login counts at once all the same. \"0s\": it is checked each time. An hour at the most.",
 };
 const ATTEMPTS_PER_ADDRESS: Key = Key {
     path: "http.attempts_per_address",
     value: Given::Default("20"),
+    taken: Taken::AtOnce,
     doc: "How many logins and tokens of one address (of IPv6: of one /64) may be wrong at once. After that there is one more \
           attempt every attempt_every; meanwhile the answer is 429. Who is logged in goes on.",
 };
 const ATTEMPTS_PER_NAME: Key = Key {
     path: "http.attempts_per_name",
     value: Given::Default("10"),
+    taken: Taken::AtOnce,
     doc: "The same of logins with one name, from all addresses together. Those where the login has been let in before are \
           not concerned, so that nobody can be locked out.",
 };
 const ATTEMPT_EVERY: Key = Key {
     path: "http.attempt_every",
     value: Given::Default("\"6s\""),
+    taken: Taken::AtOnce,
     doc: "How long it takes until there is one more attempt. A minute at the most.",
 };
 const TRUSTED_PROXIES: Key = Key {
     path: "http.trusted_proxies",
     value: Given::Default("[]"),
+    taken: Taken::AtOnce,
     doc: "The reverse proxies in front of rosterd, as addresses or networks, such as [\"127.0.0.1\", \"10.0.0.0/8\"]: what they \
           say about who asks is believed, and of nobody else.",
 };
 const PROXY_HEADER: Key = Key {
     path: "http.proxy_header",
     value: Given::Default("\"x-forwarded-for\""),
+    taken: Taken::AtOnce,
     doc: "The header in which they say it: \"x-forwarded-for\" or \"forwarded\" (RFC 7239). They have to write it themselves: \
           another one they may pass through from anybody.",
 };
 const REQUEST_TIMEOUT: Key = Key {
     path: "http.request_timeout",
     value: Given::Default("\"30s\""),
+    taken: Taken::AtOnce,
     doc: "How long a request may take, its body included.",
 };
 const MAX_CONNECTIONS: Key = Key {
     path: "http.max_connections",
     value: Given::Default("4096"),
+    taken: Taken::AtStart,
     doc: "How many connections there may be. One more takes the place of the one that was idle longest. Fewer where the \
           process may not open that many files, which the log says.",
 };
 const MAX_CONNECTIONS_PER_ADDRESS: Key = Key {
     path: "http.max_connections_per_address",
     value: Given::Default("256"),
+    taken: Taken::AtStart,
     doc: "How many of them may come from one address (of IPv6: one /64), but for addresses of this machine. Behind a reverse \
           proxy on another machine all come from that one: set this as high as max_connections.",
 };
 const HSTS: Key = Key {
     path: "http.hsts",
     value: Given::Default("\"365days\""),
+    taken: Taken::AtOnce,
     doc: "How long browsers are told to use nothing but HTTPS with this host, on whatever port (Strict-Transport-Security). \
           \"0s\" where something on the same host is to be reached without: browsers then forget what they were told.",
 };
@@ -195,6 +213,20 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 impl Http {
+    /// Takes over what need not wait for a restart.
+    pub(super) fn take_over(&mut self, new: &Self) {
+        let old = self.clone();
+        *self = Self {
+            listen: old.listen,
+            public_listen: old.public_listen,
+            tls_cert: old.tls_cert,
+            tls_key: old.tls_key,
+            max_connections: old.max_connections,
+            max_connections_per_address: old.max_connections_per_address,
+            ..new.clone()
+        };
+    }
+
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let listen = keys.take(&LISTEN, reader::address);
         let public_listen = keys.take(&PUBLIC_LISTEN, reader::address);

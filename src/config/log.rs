@@ -2,7 +2,7 @@
 
 use tracing_subscriber::filter::LevelFilter;
 
-use super::reader::{self, Given, Key, Reader};
+use super::reader::{self, Given, Key, Reader, Taken};
 
 /// `[log]`.
 #[derive(Debug, Clone)]
@@ -25,14 +25,24 @@ pub enum Format {
 const LEVEL: Key = Key {
     path: "log.level",
     value: Given::Default("\"info\""),
+    taken: Taken::AtOnce,
     doc: "How much is logged: error, warn, info, debug or trace; or levels by module, such as \"info,rosterd::xmpp=debug\".",
 };
-const FORMAT: Key =
-    Key { path: "log.format", value: Given::Default("\"text\""), doc: "How log lines look: \"text\" or \"json\"." };
+const FORMAT: Key = Key {
+    path: "log.format",
+    value: Given::Default("\"text\""),
+    taken: Taken::AtStart,
+    doc: "How log lines look: \"text\" or \"json\".",
+};
 
 pub(super) const KEYS: &[Key] = &[LEVEL, FORMAT];
 
 impl Log {
+    /// Takes over what need not wait for a restart.
+    pub(super) fn take_over(&mut self, new: &Self) {
+        self.level.clone_from(&new.level);
+    }
+
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let level = keys.take(&LEVEL, |value| {
             let level = reader::text(value)?;

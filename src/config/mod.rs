@@ -11,11 +11,15 @@ mod log;
 mod onboarding;
 mod presence;
 mod reader;
+mod reload;
 mod secret;
 mod store;
 mod xmpp;
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use ::config::{Environment, File, FileFormat, Source};
 
@@ -27,7 +31,9 @@ pub use log::{Format, Log};
 pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;
 use reader::Reader;
-pub use reader::{Given, Key};
+pub use reader::{Given, Key, Taken};
+use reload::Values;
+pub use reload::{Change, Reloaded};
 pub use secret::Secret;
 pub use store::Store;
 pub use xmpp::Xmpp;
@@ -56,6 +62,8 @@ pub struct Settings {
     pub availability: Availability,
     /// `[log]`.
     pub log: Log,
+    /// What each key is, to be compared.
+    values: Values,
 }
 
 /// Something that is wrong with the settings.
@@ -130,7 +138,7 @@ pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
         return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
     }
     let file = File::from(path).format(FileFormat::Toml).required(required);
-    read(file, environment)
+    read(file, environment, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
 }
 
 /// Reads the settings from the text of a file alone.
@@ -138,14 +146,24 @@ pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
 /// # Errors
 /// Everything that is wrong.
 pub fn parse(text: &str) -> Result<Settings, Problems> {
-    read(File::from_str(text, FileFormat::Toml), environment().source(Some(::config::Map::new())))
+    parse_with_credentials(text, None)
+}
+
+/// The same, where systemd hands over what is in the folder `credentials`.
+fn parse_with_credentials(text: &str, credentials: Option<&Path>) -> Result<Settings, Problems> {
+    let no_environment = environment().source(Some(::config::Map::new()));
+    read(File::from_str(text, FileFormat::Toml), no_environment, credentials.map(Path::to_owned))
 }
 
 fn environment() -> Environment {
     Environment::with_prefix("ROSTERD").prefix_separator("__").separator("__")
 }
 
-fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) -> Result<Settings, Problems> {
+fn read<S: Source + Send + Sync + 'static>(
+    file: S,
+    environment: Environment,
+    credentials: Option<PathBuf>,
+) -> Result<Settings, Problems> {
     let whole = |error: ::config::ConfigError| {
         // A TOML error quotes the line that it is about, and a secret may stand there.
         let text = error.to_string();
@@ -153,7 +171,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
         Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
     };
     let all = ::config::Config::builder().add_source(file).add_source(environment).build().map_err(whole)?;
-    let mut reader = Reader::new(all.collect().map_err(whole)?);
+    let mut reader = Reader::new(all.collect().map_err(whole)?, credentials);
     let xmpp = Xmpp::read(&mut reader);
     let onboarding = Onboarding::read(&mut reader);
     let http = Http::read(&mut reader);
@@ -163,7 +181,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
     let presence = Presence::read(&mut reader);
     let availability = Availability::read(&mut reader);
     let log = Log::read(&mut reader);
-    let problems = reader.finish();
+    let (values, problems) = reader.finish();
     let all = || {
         Some(Settings {
             xmpp: xmpp?,
@@ -175,6 +193,7 @@ fn read<S: Source + Send + Sync + 'static>(file: S, environment: Environment) ->
             presence: presence?,
             availability: availability?,
             log: log?,
+            values,
         })
     };
     match all() {
@@ -189,7 +208,8 @@ pub fn example() -> String {
     let mut text = String::from(
         "# Settings of rosterd. Every key is here, with its default behind a `#`; what has no `#` has to be set.\n\
          # A key can also be set in the environment: ROSTERD__XMPP__SERVER is server in [xmpp].\n\
-         # `rosterd check-config` says everything that is wrong with this file.\n",
+         # `rosterd check-config` says everything that is wrong with this file. After a change of it, `rosterd reload` has the\n\
+         # running daemon take it over at once, but for keys that need a restart, which say so.\n",
     );
     let mut section = "";
     for key in keys() {
@@ -199,7 +219,7 @@ pub fn example() -> String {
             text += &format!("\n[{section}]\n");
         }
         text += "\n";
-        for line in wrapped(key.doc, 110) {
+        for line in wrapped(&key.description(), 110) {
             text += &format!("# {line}\n");
         }
         text += &match key.value {
@@ -372,7 +392,7 @@ mod tests {
             ("OTHER", "x"),
         ];
         let environment = environment().source(Some(set.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
-        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment).unwrap();
+        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment, None).unwrap();
         assert_eq!(settings.xmpp.server, "[::1]:5");
         assert_eq!(settings.xmpp.sweep_rate, 7);
         assert_eq!(settings.availability.precedence.order()[0].as_str(), "available");

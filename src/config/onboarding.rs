@@ -6,7 +6,7 @@ use hyper::Uri;
 
 use super::{
     Secret,
-    reader::{self, Given, Key, Reader},
+    reader::{self, Given, Key, Reader, Taken},
     secret,
 };
 use crate::domain;
@@ -66,6 +66,7 @@ impl Api {
 const METHOD: Key = Key {
     path: "xmpp.onboarding.method",
     value: Given::Default("\"subscribe\""),
+    taken: Taken::AtStart,
     doc: "How operators come to be seen: \"subscribe\" asks each of them in their chat client; \"privilege\" has Prosody write \
           their rosters (mod_privilege), and \"ejabberd-api\" ejabberd (mod_http_api), so that nobody has to click. Where the \
           server does not let us, they are asked. Users on other domains than user_domain always are.",
@@ -73,6 +74,7 @@ const METHOD: Key = Key {
 const ROSTER_GROUP: Key = Key {
     path: "xmpp.onboarding.roster_group",
     value: Given::Default("\"\""),
+    taken: Taken::AtStart,
     doc: "Put the queues that operators staff into their contact lists too, in the group of this name, such as \"Queues\": any \
           chat client then shows which are open. Empty: off. Needs another method than \"subscribe\". They are taken out when \
           the assignment ends.",
@@ -80,37 +82,44 @@ const ROSTER_GROUP: Key = Key {
 const API_URL: Key = Key {
     path: "xmpp.onboarding.api_url",
     value: Given::Optional("\"http://127.0.0.1:5281/api\""),
+    taken: Taken::AtStart,
     doc: "Where ejabberd's HTTP API is (the handler mod_http_api), for the method \"ejabberd-api\". On another machine use https: \
           else others can read what rosterd logs in with.",
 };
 const API_USER: Key = Key {
     path: "xmpp.onboarding.api_user",
     value: Given::Optional("\"rosterd@example.org\""),
+    taken: Taken::AtStart,
     doc: "The JID of the account that may use it, where ejabberd's api_permissions ask for one.",
 };
 const API_PASSWORD: Key = Key {
     path: "xmpp.onboarding.api_password",
     value: Given::Optional("\"change me\""),
+    taken: Taken::AtStart,
     doc: "Its password. Set this or api_password_file.",
 };
 const API_PASSWORD_FILE: Key = Key {
     path: "xmpp.onboarding.api_password_file",
     value: Given::Optional("\"/etc/rosterd/api-password\""),
+    taken: Taken::AtStart,
     doc: "A file that holds the password and nothing else. Set this or api_password.",
 };
 const API_TOKEN: Key = Key {
     path: "xmpp.onboarding.api_token",
     value: Given::Optional("\"change me\""),
+    taken: Taken::AtStart,
     doc: "An OAuth token of ejabberd's, in place of api_user and a password. Set this or api_token_file.",
 };
 const API_TOKEN_FILE: Key = Key {
     path: "xmpp.onboarding.api_token_file",
     value: Given::Optional("\"/etc/rosterd/api-token\""),
+    taken: Taken::AtStart,
     doc: "A file that holds the token and nothing else. Set this or api_token.",
 };
 const API_CA: Key = Key {
     path: "xmpp.onboarding.api_ca",
     value: Given::Default("\"/etc/ssl/certs/ca-certificates.crt\""),
+    taken: Taken::AtStart,
     doc: "The certificates that are trusted where api_url begins with https, a PEM file.",
 };
 

@@ -1,10 +1,19 @@
 //! Takes keys out of what was set, one by one, and remembers all that is wrong with them.
 
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use ::config::{Map, Value, ValueKind};
 
-use super::Problem;
+use super::{
+    Problem, Secret,
+    reload::{Value as Kept, Values},
+};
 
 /// A key that can be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +22,30 @@ pub struct Key {
     pub path: &'static str,
     /// What it is when it is not set.
     pub value: Given,
+    /// When another value of it counts.
+    pub taken: Taken,
     /// What it is for, with its unit.
     pub doc: &'static str,
+}
+
+/// When another value of a key counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// From when the settings are read anew.
+    AtOnce,
+    /// From the next start of the daemon.
+    AtStart,
+}
+
+impl Key {
+    /// What it is for, and what it takes to change it.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self.taken {
+            Taken::AtOnce => self.doc.to_owned(),
+            Taken::AtStart => format!("{} Needs a restart.", self.doc),
+        }
+    }
 }
 
 /// What a key is when it is not set; each text is as it would stand in the file.
@@ -32,11 +63,14 @@ pub enum Given {
 pub(super) struct Reader {
     set: BTreeMap<String, Value>,
     problems: Vec<Problem>,
+    values: Values,
+    credentials: Option<PathBuf>,
 }
 
 impl Reader {
-    pub(super) fn new(set: Map<String, Value>) -> Self {
-        let mut reader = Self { set: BTreeMap::new(), problems: Vec::new() };
+    /// Of all that was `set`, with the folder of the `credentials` that systemd hands over, where there are any.
+    pub(super) fn new(set: Map<String, Value>, credentials: Option<PathBuf>) -> Self {
+        let mut reader = Self { set: BTreeMap::new(), problems: Vec::new(), values: Values::default(), credentials };
         for (section, value) in set {
             let origin = value.origin().map(str::to_owned);
             let is_known = super::keys().any(|key| key.path.split('.').next() == Some(&section));
@@ -68,7 +102,22 @@ impl Reader {
 
     /// The key's value, or its default, as `parse` understands it; `None` when it is not set and has no default, and when
     /// it is wrong, which is remembered.
-    pub(super) fn take<T>(&mut self, key: &Key, parse: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+    pub(super) fn take<T: fmt::Debug>(
+        &mut self,
+        key: &Key,
+        parse: impl FnOnce(Value) -> Result<T, String>,
+    ) -> Option<T> {
+        let mut text = String::new();
+        let parsed = self.take_secret(key, |value| {
+            text = shown(&value);
+            parse(value)
+        })?;
+        self.values.set(key, Kept::Shown { text, meaning: format!("{parsed:?}") });
+        Some(parsed)
+    }
+
+    /// The same, where the value must not be seen.
+    pub(super) fn take_secret<T>(&mut self, key: &Key, parse: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         let set = self.set.remove(key.path);
         let origin = set.as_ref().and_then(|value| value.origin().map(str::to_owned));
         let value = match (set, key.value) {
@@ -85,8 +134,22 @@ impl Reader {
         }
     }
 
+    /// Remembers a secret as what `key` is, wherever it was found.
+    pub(super) fn note_secret(&mut self, key: &Key, secret: &Secret) {
+        self.values.set(key, Kept::Secret(secret.clone()));
+    }
+
+    /// The folder of the credentials that systemd hands over.
+    pub(super) fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
+    }
+
     /// As [`Reader::take`], where the key has to be set.
-    pub(super) fn need<T>(&mut self, key: &Key, parse: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+    pub(super) fn need<T: fmt::Debug>(
+        &mut self,
+        key: &Key,
+        parse: impl FnOnce(Value) -> Result<T, String>,
+    ) -> Option<T> {
         if !self.is_set(key) {
             self.problem(key, format!("has to be set: {}", key.doc));
             return None;
@@ -102,8 +165,8 @@ impl Reader {
         self.problems.push(Problem { key: key.path.to_owned(), origin: None, what: what.into() });
     }
 
-    /// Everything that was wrong, keys that nobody took included.
-    pub(super) fn finish(mut self) -> Vec<Problem> {
+    /// What every key is that was taken, and everything that was wrong, keys that nobody took included.
+    pub(super) fn finish(mut self) -> (Values, Vec<Problem>) {
         for (key, value) in self.set {
             let near = super::keys().map(|known| known.path).max_by_key(|known| likeness(known, &key));
             let hint = near.filter(|known| likeness(known, &key) > 0).map(|known| format!(", did you mean {known}?"));
@@ -111,8 +174,17 @@ impl Reader {
             self.problems.push(Problem { key, origin: value.origin().map(str::to_owned), what });
         }
         self.problems.sort();
-        self.problems
+        (self.values, self.problems)
     }
+}
+
+/// A value as people read it.
+fn shown(value: &Value) -> String {
+    if let ValueKind::Array(values) = &value.kind {
+        return format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", "));
+    }
+    let text = value.to_string();
+    if text.is_empty() { "\"\"".to_owned() } else { text }
 }
 
 /// How many letters the ends of two keys share, if they are near enough to be a slip.

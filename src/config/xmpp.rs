@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Secret,
-    reader::{self, Given, Key, Reader},
+    reader::{self, Given, Key, Reader, Taken},
     secret,
 };
 use crate::domain::{Name, WhoMayFollow};
@@ -50,44 +50,56 @@ pub struct Xmpp {
     pub ask_again: Duration,
 }
 
+/// The name of the credential that is the secret where the settings name none.
+const CREDENTIAL: &str = "xmpp-secret";
+
 /// Within this time a link that is dead has to be found out: what was sent before is taken for arrived a little later.
 const DEAD_WITHIN: Duration = Duration::from_secs(110);
 
 const SERVER: Key = Key {
     path: "xmpp.server",
     value: Given::Default("\"127.0.0.1:5347\""),
+    taken: Taken::AtStart,
     doc: "Host and port of the XMPP server's component listener (XEP-0114). The stream is not encrypted: keep it on this \
           machine, or in a tunnel.",
 };
 const DOMAIN: Key = Key {
     path: "xmpp.domain",
     value: Given::Required(r#""queues.example.org""#),
+    taken: Taken::AtStart,
     doc: "The domain of the component, as the XMPP server's configuration names it: queues have JIDs on it, such as \
           law@queues.example.org.",
 };
 const USER_DOMAIN: Key = Key {
     path: "xmpp.user_domain",
     value: Given::Required(r#""example.org""#),
+    taken: Taken::AtStart,
     doc: "The domain of the people: a user who is made without a JID has their name on it, such as ann@example.org.",
 };
 const SECRET: Key = Key {
     path: "xmpp.secret",
     value: Given::Required(r#""change me""#),
+    taken: Taken::AtStart,
     doc: "The secret that the XMPP server's configuration names for the component. Set this or secret_file.",
 };
 const SECRET_FILE: Key = Key {
     path: "xmpp.secret_file",
-    value: Given::Optional(r#""/etc/rosterd/secret""#),
-    doc: "A file that holds the secret and nothing else. Set this or secret.",
+    value: Given::Optional(r#""/etc/rosterd/xmpp-secret""#),
+    taken: Taken::AtStart,
+    doc: "A file that holds the secret and nothing else. Set this or secret. A systemd credential (LoadCredential=) with the \
+          name of the file is read in its place, as with every key that ends with _file; where neither is set, the \
+          credential xmpp-secret.",
 };
 const WATCHER: Key = Key {
     path: "xmpp.watcher",
     value: Given::Default("\"staffing\""),
+    taken: Taken::AtStart,
     doc: "The part before the @ of the one JID that asks operators to see their presence. No queue can have this name.",
 };
 const WHO_MAY_SUBSCRIBE: Key = Key {
     path: "xmpp.who_may_subscribe",
     value: Given::Default("\"user_domain\""),
+    taken: Taken::AtOnce,
     doc: "Who may follow the presence of queues: \"anyone\", everybody on the \"user_domain\", or the \"operators\" of each \
           queue. Who follows one already goes on. Who may follow a queue also finds it in service discovery, and sees the \
           names of those who answer there.",
@@ -95,38 +107,45 @@ const WHO_MAY_SUBSCRIBE: Key = Key {
 const MAX_SUBSCRIBERS: Key = Key {
     path: "xmpp.max_subscribers",
     value: Given::Default("1000000"),
+    taken: Taken::AtOnce,
     doc: "How many followers all queues may have together: each takes about 200 bytes of memory, and as many of disk. Who \
           comes after that is refused; who follows already goes on.",
 };
 const MAX_SUBSCRIBERS_PER_QUEUE: Key = Key {
     path: "xmpp.max_subscribers_per_queue",
     value: Given::Default("200000"),
+    taken: Taken::AtOnce,
     doc: "How many followers one queue may have.",
 };
 const PING_AFTER: Key = Key {
     path: "xmpp.ping_after",
     value: Given::Default("\"30s\""),
+    taken: Taken::AtOnce,
     doc: "How long the server may be silent before it is asked whether it is there.",
 };
 const PING_TIMEOUT: Key = Key {
     path: "xmpp.ping_timeout",
     value: Given::Default("\"10s\""),
+    taken: Taken::AtOnce,
     doc: "How long the server may take to answer that before the link is given up and made anew.",
 };
 const RETRY_AFTER: Key = Key {
     path: "xmpp.retry_after",
     value: Given::Default("\"1s\""),
+    taken: Taken::AtOnce,
     doc: "How long to wait before the link is made anew after it was lost. It doubles with every failure, up to retry_most; a \
           part of it is left to chance.",
 };
 const RETRY_MOST: Key = Key {
     path: "xmpp.retry_most",
     value: Given::Default("\"1min\""),
+    taken: Taken::AtOnce,
     doc: "The longest such wait, which is also the one where somebody else is connected as the same domain.",
 };
 const RIVAL_CHECK: Key = Key {
     path: "xmpp.rival_check",
     value: Given::Default("\"5min\""),
+    taken: Taken::AtStart,
     doc: "How often it is made sure that no other daemon is connected as the same domain, which ejabberd allows. It is also \
           done at the start of every link, before anything is told. \"0s\": not at all, for a server that passes on no \
           messages between addresses of a component.",
@@ -134,11 +153,13 @@ const RIVAL_CHECK: Key = Key {
 const CONNECT_TIMEOUT: Key = Key {
     path: "xmpp.connect_timeout",
     value: Given::Default("\"10s\""),
+    taken: Taken::AtOnce,
     doc: "How long connecting and the handshake may take, each.",
 };
 const LINK_GRACE: Key = Key {
     path: "xmpp.link_grace",
     value: Given::Default("\"20s\""),
+    taken: Taken::AtOnce,
     doc: "For how long queues are shown as they were after the link was lost, while it is made anew and everybody is asked \
           for their presence; then as \"unavailable\" until somebody is heard. Who was not heard yet takes no work. \"0s\": \
           not at all. An hour at the most.",
@@ -146,16 +167,19 @@ const LINK_GRACE: Key = Key {
 const SWEEP_RATE: Key = Key {
     path: "xmpp.sweep_rate",
     value: Given::Default("1500"),
+    taken: Taken::AtOnce,
     doc: "How many users are asked for their presence in a second after the link came up, at the most.",
 };
 const SWEEP_QUIET: Key = Key {
     path: "xmpp.sweep_quiet",
     value: Given::Default("\"1s\""),
+    taken: Taken::AtOnce,
     doc: "How long late answers are waited for after that, before who is silent counts as offline.",
 };
 const ASK_AGAIN: Key = Key {
     path: "xmpp.ask_again",
     value: Given::Default("\"1day\""),
+    taken: Taken::AtOnce,
     doc: "How long until a user who has not approved the watcher's subscription is asked again, at the earliest.",
 };
 
@@ -182,6 +206,20 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 impl Xmpp {
+    /// Takes over what need not wait for a restart.
+    pub(super) fn take_over(&mut self, new: &Self) {
+        let old = self.clone();
+        *self = Self {
+            server: old.server,
+            domain: old.domain,
+            user_domain: old.user_domain,
+            secret: old.secret,
+            watcher: old.watcher,
+            rival_check: old.rival_check,
+            ..new.clone()
+        };
+    }
+
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let server = keys.take(&SERVER, server);
         let domain = keys.need(&DOMAIN, domain);
@@ -257,9 +295,15 @@ fn domain(value: ::config::Value) -> Result<String, String> {
     }
 }
 
+/// What is named counts; where nothing is, the credential that systemd hands over.
 fn read_secret(keys: &mut Reader) -> Option<Secret> {
-    if !keys.is_set(&SECRET) && !keys.is_set(&SECRET_FILE) {
+    const WHAT: &str = "component secret";
+    if keys.is_set(&SECRET) || keys.is_set(&SECRET_FILE) {
+        return secret::read(keys, &SECRET, &SECRET_FILE, WHAT);
+    }
+    let handed_over = secret::read_credential(keys, &SECRET, CREDENTIAL, WHAT);
+    if handed_over.is_none() {
         keys.problem(&SECRET, "has to be set, or secret_file: the secret that the XMPP server knows the component by");
     }
-    secret::read(keys, &SECRET, &SECRET_FILE, "component secret")
+    handed_over?.ok()
 }
