@@ -7,6 +7,7 @@ mod audit;
 mod batch;
 mod follows;
 mod handle;
+mod pulse;
 mod returns;
 mod sending;
 
@@ -29,6 +30,7 @@ use self::{
     batch::{Batch, finished},
     follows::{Follower, Follows},
     handle::{Asked, Request},
+    pulse::Pulse,
     returns::Returns,
     sending::{Sending, room},
 };
@@ -100,6 +102,7 @@ pub struct Engine {
     closing: Option<oneshot::Sender<()>>,
     progress_due: Instant,
     readers: Readers,
+    pulse: Pulse,
     /// For how long entries of the audit log are kept; `None`: for ever.
     audit_keep: Option<Duration>,
     /// When it is looked again whether some are older.
@@ -138,6 +141,7 @@ impl Engine {
         let failure = Arc::new(OnceLock::new());
         let (short, shortage) = watch::channel(None);
         let readers = Readers::new(committer.trail());
+        let (pulse, turns, standing) = Pulse::new();
         let handle = Handle {
             desk: desk.clone(),
             requests: request_sender,
@@ -146,6 +150,8 @@ impl Engine {
             shortage,
             clock: clock.clone(),
             readers: readers.clone(),
+            turns,
+            standing,
         };
         let engine = Self {
             desk,
@@ -166,6 +172,7 @@ impl Engine {
             closing: None,
             progress_due: now(),
             readers,
+            pulse,
             audit_keep: None,
             audit_due: now(),
         };
@@ -217,9 +224,11 @@ impl Engine {
             let returns = self.next_return().filter(|_| self.batch.is_none() && !stopping);
             let forget = self.audit_keep.filter(|_| self.batch.is_none()).map(|_| self.audit_due);
             let deadline = deadline.into_iter().chain(retry).chain(returns).chain(forget).min();
+            self.end_turn();
             tokio::select! {
                 Some(fact) = self.facts.recv(), if !starting => self.take_facts(fact),
                 Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
+                Some(turn) = self.pulse.asked.recv() => self.pulse.taken = Some(turn),
                 (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
                 () = room(sending) => {}
                 () = until(deadline) => {
@@ -243,7 +252,7 @@ impl Engine {
         let desk = self.desk.clone();
         let mut desk = desk.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = Some(first);
-        let mut taken = 0;
+        let (mut taken, mut is_link_news) = (0, false);
         while let Some(fact) = next {
             let input = match fact {
                 Fact::Input(input) => Some(input),
@@ -257,6 +266,8 @@ impl Engine {
                 }
                 Fact::LinkDown(why) => {
                     self.outbox = None;
+                    // It may be down for another reason than before.
+                    is_link_news = true;
                     Some(Input::LinkDown { why })
                 }
                 Fact::Follow { queue, jid, follow } => {
@@ -277,6 +288,10 @@ impl Engine {
             }
             taken += 1;
             next = if taken < STEP_MOST { self.facts.try_recv().ok() } else { None };
+        }
+        drop(desk);
+        if is_link_news {
+            self.pulse.news();
         }
     }
 

@@ -110,7 +110,9 @@ impl Engine {
                     events
                 });
                 self.tell(events);
-                self.short.send_if_modified(|short| short.take().is_some());
+                if self.short.send_if_modified(|short| short.take().is_some()) {
+                    self.pulse.news();
+                }
                 self.returns.not_before = None;
                 None
             }
@@ -120,7 +122,9 @@ impl Engine {
             // Nothing was written, so nothing is in doubt: these edits are refused, and everything else goes on.
             Some(short) if matches!(**short, StoreError::Short { .. }) => {
                 self.warn_of(short);
-                self.short.send_replace(Some(short.clone()));
+                if self.short.send_replace(Some(short.clone())).is_none() {
+                    self.pulse.news();
+                }
                 // Nobody asks for these again, so they wait.
                 self.follows.not_before = Some(now() + WARN_EVERY);
                 self.returns.not_before = Some(now() + WARN_EVERY);

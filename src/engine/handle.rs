@@ -4,7 +4,10 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use super::audit::{Page, Readers};
+use super::{
+    audit::{Page, Readers},
+    pulse::Turn,
+};
 use crate::{
     clock::Clock,
     domain::{By, Desk, Edit, Event, Outcome, Refusal, Search},
@@ -51,6 +54,8 @@ pub struct Handle {
     pub(super) shortage: watch::Receiver<Option<Arc<StoreError>>>,
     pub(super) clock: Clock,
     pub(super) readers: Readers,
+    pub(super) turns: mpsc::Sender<Turn>,
+    pub(super) standing: watch::Receiver<()>,
 }
 
 impl Handle {
