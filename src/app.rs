@@ -1,19 +1,24 @@
 //! The composition root: the one file that names all adapters. Builds everything, then runs it.
 
+mod ending;
+mod standing;
+
 use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use anyhow::Context;
-use tokio::time::timeout;
+use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+pub use self::ending::THREADS_MOST;
+use self::ending::{GOODBYE_MOST, Parts};
 use crate::{
     config::{self, Problem, Problems, ProxyHeader, Settings},
     domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
     ejabberd::Clerk,
     engine::{Engine, Fact, Handle},
     http::{self, admin},
-    lifecycle::{self, Part, Reload, Signals},
+    lifecycle::{self, Part, Reload, Signals, notify, sockets::Sockets, watchdog},
     store::{Committer, SledStore, Store, StoreError, dump},
     xmpp,
 };
@@ -108,21 +113,55 @@ impl Core {
     }
 }
 
-/// Runs the daemon until a signal, or until something that it can not do without fails.
+/// How often the service manager is asked for more time while the store is being opened.
+const ASK_FOR_TIME_EVERY: Duration = Duration::from_secs(10);
+/// How long that may go on: the service manager ends who starts for much longer.
+const OPEN_MOST: Duration = Duration::from_mins(30);
+
+/// Opens the store in a thread of its own. `None`: a signal to stop came first.
+async fn open(settings: &Settings, signals: &mut Signals, reload: &Reload) -> anyhow::Result<Option<Core>> {
+    notify::status("Opening the store");
+    let began = Instant::now();
+    let (opening, path) = (settings.clone(), settings.store.path.display());
+    let mut opened = tokio::task::spawn_blocking(move || Core::open(&opening));
+    let mut slow = interval_at(began + ASK_FOR_TIME_EVERY, ASK_FOR_TIME_EVERY);
+    let asking = async {
+        loop {
+            slow.tick().await;
+            let took = began.elapsed();
+            if took < OPEN_MOST {
+                notify::need_longer(ASK_FOR_TIME_EVERY * 3);
+            }
+            notify::status(&format!("Opening the store, for {} s now", took.as_secs()));
+            info!("opening the store at {path} goes on, for {} s now", took.as_secs());
+        }
+    };
+    tokio::select! {
+        core = &mut opened => core.context("could not read the store")?.map(Some),
+        () = asking => Ok(None),
+        signal = signals.to_stop(reload) => {
+            info!(signal, "stopped before the store was open");
+            Ok(None)
+        }
+    }
+}
+
+/// Runs the daemon until a signal, or until something that it can not do without fails. What `sockets` holds wins over the
+/// addresses in `settings`.
 ///
 /// # Errors
 /// What could not be started, or what failed.
-pub async fn serve(settings: Settings) -> anyhow::Result<()> {
+pub async fn serve(settings: Settings, sockets: Sockets) -> anyhow::Result<()> {
     let mut signals = Signals::take().context("could not take signals")?;
-    let opening = settings.clone();
-    let core =
-        tokio::task::spawn_blocking(move || Core::open(&opening)).await.context("could not read the store")??;
+    let reload = Reload::default();
+    let Some(core) = open(&settings, &mut signals, &reload).await? else { return Ok(()) };
     let Core { handle, engine, facts, failed } = core;
 
     let clerk = clerk(&settings)?;
-    let (web_settings, reload) = (web_settings(&settings, lifecycle::raise_file_limit()), Reload::default());
-    let web = http::Server::bind(web_settings.clone(), handle.clone())?.reload_when(reload.asked());
-    let public = http::Server::bind_public(&web_settings, handle.clone())?.map(|public| public.beside(&web));
+    let web_settings = web_settings(&settings, lifecycle::raise_file_limit());
+    let web = http::Server::bind_on(sockets.https, web_settings.clone(), handle.clone())?.reload_when(reload.asked());
+    let public = http::Server::bind_public_on(sockets.public, &web_settings, handle.clone())?;
+    let public = public.map(|public| public.beside(&web));
     let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -132,8 +171,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         "rosterd starts"
     );
 
-    let [engine_part, link_part, clerk_part, web_part, public_part, admin_part] =
-        ["engine", "link", "ejabberd", "https", "public presence", "admin"].map(Part::new);
+    let [engine_part, link_part, clerk_part, web_part, public_part, admin_part, status_part, watchdog_part] =
+        ["engine", "link", "ejabberd", "https", "public presence", "admin", "status", "watchdog"].map(Part::new);
     let engine = match clerk {
         None => engine,
         Some(clerk) => {
@@ -153,22 +192,27 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     admin_part.start(async move { report(admin.run(stop).await) }, &failed);
     link_part.start(xmpp::run(link_settings(&settings), handle.clone(), facts, link_part.stop_token()), &failed);
 
+    let status = standing::text(&handle);
+    notify::ready(&status);
+    status_part.start(standing::tell(handle.clone(), status, status_part.stop_token()), &failed);
+    if let Some(within) = notify::alive_within() {
+        let (stop, handle) = (watchdog_part.stop_token(), handle.clone());
+        let feeding = async move {
+            watchdog::feed(within, || handle.turn(), notify::alive).await;
+            // The engine has ended, which is told elsewhere.
+            stop.cancelled().await;
+        };
+        watchdog_part.start(feeding, &failed);
+    }
+
     tokio::select! {
         signal = signals.to_stop(&reload) => info!(signal, "stopping"),
         () = failed.cancelled() => {}
     }
-    let parts = async {
-        let closing = async {
-            if timeout(lifecycle::STEP_MOST, handle.close()).await.is_err() {
-                warn!("not every follower of every queue could be told that it is closed");
-            }
-            link_part.stop().await;
-        };
-        tokio::join!(closing, clerk_part.stop(), web_part.stop(), public_part.stop(), admin_part.stop());
-        engine_part.stop().await;
-    };
+    let others = vec![clerk_part, web_part, public_part, admin_part];
+    let parts = Parts { engine: engine_part, link: link_part, others, status: status_part, watchdog: watchdog_part };
     tokio::select! {
-        () = parts => {}
+        () = parts.stop(&handle) => {}
         signal = signals.to_stop(&reload) => anyhow::bail!("{signal} came again, so rosterd ended at once: not everybody was told"),
     }
     if let Some(failure) = handle.failure() {
@@ -265,7 +309,7 @@ fn link_settings(settings: &Settings) -> xmpp::Settings {
         backoff_min: xmpp.retry_after,
         backoff_max: xmpp.retry_most,
         stable_after: Duration::from_mins(1),
-        goodbye: lifecycle::GOODBYE_MOST,
+        goodbye: GOODBYE_MOST,
     }
 }
 

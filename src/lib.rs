@@ -27,8 +27,8 @@
 //! | [`clock`] | what time it is for people, and how moments are written | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
-//! | [`cli`] | the command line, one file a subcommand | `app`, `clock`, `config`, `domain`, `engine`, `http`, `password`, `store`, `telemetry` |
-//! | [`lifecycle`] | signals, and the parts that stop together | nothing |
+//! | [`cli`] | the command line, one file a subcommand | `app`, `clock`, `config`, `domain`, `engine`, `http`, `lifecycle`, `password`, `store`, `telemetry` |
+//! | [`lifecycle`] | signals, the parts that stop together, and the service manager: readiness, watchdog, its sockets | nothing |
 //! | [`telemetry`] | logging | `config` |
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
 //!

@@ -1,23 +1,20 @@
-//! What signals ask the daemon to do, how its parts stop, what the service manager is told, and how many files it may open.
+//! What signals ask the daemon to do, how its parts stop, the service manager that it may run under, and how many
+//! files it may open.
 
 pub mod notify;
+pub mod sockets;
+pub mod watchdog;
 
-use std::{io, time::Duration};
+use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
-
-/// How long each step of a stop may take before the next one is taken all the same.
-pub const STEP_MOST: Duration = Duration::from_secs(4);
-
-/// How long the goodbye of the link may take, so that its step is not cut short.
-pub const GOODBYE_MOST: Duration = Duration::from_secs(3);
 
 /// The signals that the daemon knows: SIGTERM and SIGINT end it, SIGHUP has it read its files anew.
 #[derive(Debug)]
@@ -113,12 +110,13 @@ impl Part {
         });
     }
 
-    /// Tells its tasks to stop, and waits until they have.
-    pub async fn stop(&self) {
+    /// Tells its tasks to stop, and waits until they have, until `end` at the longest.
+    pub async fn stop(&self, end: Instant) {
         self.stop.cancel();
         self.tasks.close();
-        if timeout(STEP_MOST, self.tasks.wait()).await.is_err() {
-            warn!(part = self.name, "did not stop within {STEP_MOST:?}, going on without it");
+        let began = Instant::now();
+        if timeout_at(end, self.tasks.wait()).await.is_err() {
+            warn!(part = self.name, "did not stop within {:.1?}, going on without it", began.elapsed());
         } else {
             info!(part = self.name, "stopped");
         }

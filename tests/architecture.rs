@@ -109,7 +109,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("store", &["domain"]),
     ("password", &[]),
     ("config", &["domain"]),
-    ("cli", &["app", "clock", "config", "domain", "engine", "http", "password", "store", "telemetry"]),
+    ("cli", &["app", "clock", "config", "domain", "engine", "http", "lifecycle", "password", "store", "telemetry"]),
     ("lifecycle", &[]),
     ("telemetry", &["config"]),
 ];
@@ -160,6 +160,7 @@ fn libraries_stay_in_their_rooms() {
         ("indicatif", "cli/"),
         ("argon2", "password.rs"),
         ("sd_notify", "lifecycle/notify.rs"),
+        ("listenfd", "lifecycle/sockets.rs"),
         // Of the library `time`, whose name is also that of modules.
         ("OffsetDateTime", "clock.rs"),
     ];

@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use crate::{app::NotYours, config::Problems, http::ServeError, store::StoreError};
+use crate::{app::NotYours, config::Problems, http::ServeError, lifecycle::sockets::SocketsError, store::StoreError};
 
 /// What the help says of them; a test compares it with [`Code`].
 pub(super) const HELP: &str = "Exit codes:
@@ -74,6 +74,12 @@ impl fmt::Display for Failure {
 impl From<Problems> for Failure {
     fn from(problems: Problems) -> Self {
         Self::new(Code::Config, problems)
+    }
+}
+
+impl From<SocketsError> for Failure {
+    fn from(error: SocketsError) -> Self {
+        Self::new(Code::Config, error)
     }
 }
 

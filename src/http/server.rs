@@ -77,8 +77,16 @@ impl Server {
     /// # Errors
     /// A file or the address, and what to do about it.
     pub fn bind(settings: Settings, desk: Handle) -> Result<Self, ServeError> {
+        Self::bind_on(None, settings, desk)
+    }
+
+    /// The same on a socket that is there already, if there is one: the address in `settings` does not count then.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn bind_on(socket: Option<TcpListener>, settings: Settings, desk: Handle) -> Result<Self, ServeError> {
         let certificate = Keeper::start(&settings)?;
-        let (listener, address) = take(settings.listen, "listen")?;
+        let (listener, address) = take(socket, settings.listen, "listen")?;
         let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
         let only_https = from_fn_with_state(settings.hsts, headers::only_https);
         let router = router(settings, desk).layer(only_https);
@@ -90,8 +98,21 @@ impl Server {
     /// # Errors
     /// The address, and what to do about it.
     pub fn bind_public(settings: &Settings, desk: Handle) -> Result<Option<Self>, ServeError> {
-        let Some(wanted) = settings.public_listen else { return Ok(None) };
-        let (listener, address) = take(wanted, "public_listen")?;
+        Self::bind_public_on(None, settings, desk)
+    }
+
+    /// The same on a socket that is there already, if there is one: the address in `settings` does not count then.
+    ///
+    /// # Errors
+    /// As [`Server::bind_public`].
+    pub fn bind_public_on(
+        socket: Option<TcpListener>,
+        settings: &Settings,
+        desk: Handle,
+    ) -> Result<Option<Self>, ServeError> {
+        let there = socket.as_ref().and_then(|socket| socket.local_addr().ok());
+        let Some(wanted) = settings.public_listen.or(there) else { return Ok(None) };
+        let (listener, address) = take(socket, wanted, "public_listen")?;
         let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
         Ok(Some(Self {
             listener,
@@ -163,12 +184,20 @@ impl Server {
     }
 }
 
-/// Takes the address that the setting `key` names; with port 0, one that is free.
-fn take(wanted: SocketAddr, key: &'static str) -> Result<(TcpListener, SocketAddr), ServeError> {
+/// Takes `socket`, or else the address that the setting `key` names; with port 0, one that is free.
+fn take(
+    socket: Option<TcpListener>,
+    wanted: SocketAddr,
+    key: &'static str,
+) -> Result<(TcpListener, SocketAddr), ServeError> {
     let in_vain = |source| ServeError::Bind { address: wanted, key, source };
-    let listener = TcpListener::bind(wanted).map_err(in_vain)?;
+    let is_given = socket.is_some();
+    let listener = socket.map_or_else(|| TcpListener::bind(wanted), Ok).map_err(in_vain)?;
     listener.set_nonblocking(true).map_err(in_vain)?;
     let address = listener.local_addr().map_err(in_vain)?;
+    if is_given {
+        info!(%address, "listening on the socket of the service manager: [http] {key} does not count");
+    }
     Ok((listener, address))
 }
 
