@@ -20,6 +20,7 @@ use crate::{
     http::{self, admin},
     lifecycle::{self, Part, Reload, Signals, notify, sockets::Sockets, watchdog},
     store::{Committer, SledStore, Store, StoreError, dump},
+    telemetry::Levels,
     xmpp,
 };
 
@@ -147,11 +148,11 @@ async fn open(settings: &Settings, signals: &mut Signals, reload: &Reload) -> an
 }
 
 /// Runs the daemon until a signal, or until something that it can not do without fails. What `sockets` holds wins over the
-/// addresses in `settings`.
+/// addresses in `settings`. How much it logs is changed through `levels`.
 ///
 /// # Errors
 /// What could not be started, or what failed.
-pub async fn serve(settings: Settings, sockets: Sockets) -> anyhow::Result<()> {
+pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyhow::Result<()> {
     let mut signals = Signals::take().context("could not take signals")?;
     let reload = Reload::default();
     let Some(core) = open(&settings, &mut signals, &reload).await? else { return Ok(()) };
@@ -162,7 +163,7 @@ pub async fn serve(settings: Settings, sockets: Sockets) -> anyhow::Result<()> {
     let web = http::Server::bind_on(sockets.https, web_settings.clone(), handle.clone())?.reload_when(reload.asked());
     let public = http::Server::bind_public_on(sockets.public, &web_settings, handle.clone())?;
     let public = public.map(|public| public.beside(&web));
-    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?;
+    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?.with_levels(levels);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         https = %web.local_addr(),

@@ -29,7 +29,7 @@
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
 //! | [`cli`] | the command line, one file a subcommand | `app`, `clock`, `config`, `domain`, `engine`, `http`, `lifecycle`, `password`, `store`, `telemetry` |
 //! | [`lifecycle`] | signals, the parts that stop together, and the service manager: readiness, watchdog, its sockets | nothing |
-//! | [`telemetry`] | logging | `config` |
+//! | [`telemetry`] | logging, and how much of it ([`telemetry::Levels`]) | `config` |
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
 //!
 //! `xmpp`, `http`, `ejabberd` and `store` never name each other, and each library is named in one room only (`sled` in

@@ -14,6 +14,7 @@ use hyper::{
     client::conn::http1,
 };
 use hyper_util::rt::TokioIo;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, task::JoinSet};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
@@ -60,7 +61,7 @@ pub(super) fn converse(
             return Core::open(settings)?.run_for(answer).await;
         };
         while let Some(command) = next.take() {
-            next = hear(ask_daemon(stream, &command).await?)?;
+            next = hear(ask_daemon(stream, Method::POST, "/command", Some(&command)).await?)?;
             if next.is_none() {
                 break;
             }
@@ -72,6 +73,16 @@ pub(super) fn converse(
 
 /// Asks the daemon; that it does not run is an error.
 pub(super) fn ask_running(settings: &Settings, command: &Command) -> Result<Reply, Failure> {
+    ask_running_at(settings, Method::POST, "/command", Some(command))
+}
+
+/// The same, of another resource of the admin socket.
+pub(super) fn ask_running_at<T: DeserializeOwned>(
+    settings: &Settings,
+    method: Method,
+    path: &'static str,
+    body: Option<&impl Serialize>,
+) -> Result<T, Failure> {
     runtime()?.block_on(async {
         let socket = &settings.admin.socket;
         let stream = connect(socket).await?.ok_or_else(|| {
@@ -79,7 +90,7 @@ pub(super) fn ask_running(settings: &Settings, command: &Command) -> Result<Repl
                 anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
             Failure::new(Code::Unavailable, what)
         })?;
-        ask_daemon(stream, command).await
+        ask_daemon(stream, method, path, body).await
     })
 }
 
@@ -138,19 +149,23 @@ pub(super) fn done(reply: &Reply) -> Result<(), Failure> {
     if matches!(reply, Reply::Done) { Ok(()) } else { Err(strange_reply()) }
 }
 
-async fn ask_daemon(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
+async fn ask_daemon<T: DeserializeOwned>(
+    stream: UnixStream,
+    method: Method,
+    path: &'static str,
+    body: Option<&impl Serialize>,
+) -> Result<T, Failure> {
     let late = |_| {
         let what = anyhow!("the daemon is there, but did not answer within {ANSWER_MOST:?}");
         Failure::new(Code::Unavailable, what)
     };
-    tokio::time::timeout(ANSWER_MOST, ask_patiently(stream, command)).await.map_err(late)?
-}
-
-async fn ask_patiently(stream: UnixStream, command: &Command) -> Result<Reply, Failure> {
-    let command = serde_json::to_vec(command).context("could not write the command down")?;
-    let answer = send(stream, Method::POST, "/command", command.into()).await?;
-    let reply = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
-    serde_json::from_slice(&reply).map_err(|_| strange_reply())
+    let ask = async {
+        let body = body.map(serde_json::to_vec).transpose().context("could not write down what is asked")?;
+        let answer = send(stream, method, path, body.unwrap_or_default().into()).await?;
+        let reply = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
+        serde_json::from_slice(&reply).map_err(|_| strange_reply())
+    };
+    tokio::time::timeout(ANSWER_MOST, ask).await.map_err(late)?
 }
 
 /// An answer, and the task that reads it.

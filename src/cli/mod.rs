@@ -8,6 +8,7 @@ mod exit;
 mod export;
 mod healthcheck;
 mod import;
+mod log_level;
 mod login;
 mod serve;
 mod status;
@@ -57,6 +58,8 @@ enum Command {
     Export(export::Export),
     /// Read an export back into an empty store.
     Import(import::Import),
+    /// Show how much the daemon logs, or change it while it runs.
+    LogLevel(log_level::LogLevel),
     /// Succeed if the daemon runs and does its work; for container and cluster health checks.
     Healthcheck,
 }
@@ -78,6 +81,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status(command) => command.run(&settings()?),
         Command::Export(command) => command.run(&settings()?),
         Command::Import(command) => command.run(&settings()?),
+        Command::LogLevel(command) => command.run(&settings()?),
         Command::Healthcheck => healthcheck::run(&settings()?),
     }
 }

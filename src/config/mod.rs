@@ -27,7 +27,7 @@ pub use admin::Admin;
 pub use audit::Audit;
 pub use availability::Availability;
 pub use http::{Http, ProxyHeader};
-pub use log::{Format, Log};
+pub use log::{Directives, Format, Log};
 pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;
 use reader::Reader;
@@ -349,7 +349,7 @@ mod tests {
           http.tls_cert: could not read /nonexistent/cert.pem: No such file or directory (os error 2)
           http.tls_key: has to be set together with http.tls_cert
           log.format: is "xml", where one of these is wanted: text, json
-          log.level: "loud" is not a level: error, warn, info, debug or trace
+          log.level: "loud" is wrong: "loud" is not a level: off, error, warn, info, debug or trace
           presence.linger: is too long: "1h" at the most
           store.min_free: is much, where a size is wanted, such as "64MiB"
           stores.path: there is no such key, did you mean store.path?

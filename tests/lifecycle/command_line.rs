@@ -19,10 +19,10 @@ use super::{Place, daemon::Daemon, https, place};
 
 /// What a command printed, and how it ended.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
-    code: Option<i32>,
-    out: String,
-    error: String,
+pub(super) struct Said {
+    pub(super) code: Option<i32>,
+    pub(super) out: String,
+    pub(super) error: String,
 }
 
 fn run(program: &Path, arguments: &[&str], input: &str) -> Result<Said> {
@@ -37,7 +37,7 @@ fn run(program: &Path, arguments: &[&str], input: &str) -> Result<Said> {
 }
 
 impl Place {
-    fn rosterd(&self, arguments: &[&str], input: &str) -> Result<Said> {
+    pub(super) fn rosterd(&self, arguments: &[&str], input: &str) -> Result<Said> {
         let config = self.site.config.display().to_string();
         run(&self.site.binary, &[&["--config", &config], arguments].concat(), input)
     }

@@ -20,6 +20,7 @@ mod command_line;
 mod described;
 mod files;
 mod kills;
+mod log_level;
 mod old_clients;
 mod public;
 

@@ -4,6 +4,7 @@
 mod audit;
 mod command;
 mod dump;
+mod log_level;
 mod login;
 mod status;
 mod token;
@@ -30,11 +31,12 @@ use tokio_util::sync::CancellationToken;
 pub use audit::AuditCommand;
 pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::Format;
+pub use log_level::{LogLevel, LogLevelWanted};
 pub use login::{LoginCommand, LoginStatus, SessionStatus};
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 pub use token::{TokenCommand, TokenStatus};
 
-use crate::{domain::Who, engine::Handle};
+use crate::{domain::Who, engine::Handle, telemetry::Levels};
 
 /// How long requests that were begun may take once the daemon stops.
 const GRACE: Duration = Duration::from_secs(3);
@@ -98,12 +100,18 @@ impl AdminServer {
         Ok(Self { listener, path: path.to_owned(), router: router(handle, format) })
     }
 
+    /// The same, and how much is logged can be changed through it.
+    #[must_use]
+    pub fn with_levels(self, levels: Levels) -> Self {
+        Self { router: self.router.merge(log_level::routes(levels)), ..self }
+    }
+
     /// Serves until `stop`; then what was begun is finished, and the socket is removed.
     ///
     /// # Errors
     /// When the socket can not be served any more.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let service = self.router.into_make_service_with_connect_info::<Peer>();
+        let service = self.router.layer(middleware::from_fn(let_in)).into_make_service_with_connect_info::<Peer>();
         let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
         let overdue = async {
             stop.cancelled().await;
@@ -127,7 +135,7 @@ fn router(handle: Handle, format: Format) -> Router {
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state((handle.clone(), format));
     let commands = Router::new().route("/command", post(command::take)).with_state(handle);
-    commands.merge(dumps).layer(middleware::from_fn(let_in))
+    commands.merge(dumps)
 }
 
 async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request, next: Next) -> Response {
