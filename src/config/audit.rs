@@ -23,7 +23,8 @@ const MAX_ENTRIES: Key = Key {
     path: "audit.max_entries",
     value: Given::Default("1000000"),
     taken: Taken::AtOnce,
-    doc: "How many such entries are kept at the most: the oldest make room. Each takes about 400 bytes of disk, and no memory.",
+    doc: "How many such entries are kept at the most, of all accounts together. When there are more, the oldest of the account \
+          that has the most make room. Each takes about 500 bytes of disk, and no memory.",
 };
 
 pub(super) const KEYS: &[Key] = &[KEEP, MAX_ENTRIES];

@@ -1,7 +1,7 @@
 //! The audit log as it is kept: a range of keys of its own, which is not read at start.
 //!
 //! A key is a byte above those of all records, and the number of the entry; a value is sealed like that of a record. Numbers
-//! follow on each other, so the first and the next one say how many there are.
+//! are never given twice; there are gaps where entries made room (`ledger.rs`).
 
 use std::{borrow::Cow, net::IpAddr};
 
@@ -26,7 +26,7 @@ pub trait Trail: Send + Sync + std::fmt::Debug {
     fn oldest(&self) -> Option<UnixTime>;
 }
 
-/// Which numbers there are: from the first to before the next.
+/// Which numbers there may be: from the first to before the next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Span {
@@ -36,12 +36,20 @@ pub(super) struct Span {
 
 /// Before the audit log there are the records.
 pub(super) const START: [u8; 1] = [0x80];
+/// Where its entries end.
+pub(super) const END: [u8; 1] = [0x81];
 
 /// Where an entry is kept.
 pub(super) fn key(number: u64) -> [u8; 9] {
     let mut key = [START[0]; 9];
     key[1..].copy_from_slice(&number.to_be_bytes());
     key
+}
+
+/// The number of the entry that is kept there.
+pub(super) fn number(key: &[u8]) -> Option<u64> {
+    let [0x80, number @ ..] = key else { return None };
+    Some(u64::from_be_bytes(number.try_into().ok()?))
 }
 
 /// What is kept of an entry.

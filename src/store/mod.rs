@@ -4,6 +4,7 @@ pub mod audit;
 mod committer;
 pub mod dump;
 mod folder;
+mod ledger;
 pub mod memory;
 pub mod record;
 pub mod sled;

@@ -35,6 +35,7 @@ use super::{
     audit::{self, Span},
     dump,
     folder::{self, Acknowledged, Folder},
+    ledger::{self, Ledger, Shelf, Writes},
     record::{self, KINDS, Owners, Unreadable},
 };
 use crate::domain::{Noted, Record, UnixTime, Write};
@@ -53,9 +54,6 @@ const SEGMENT: usize = 4 << 20;
 /// The most bytes that are kept under one key. A value goes on under further keys as long as its parts are of just this length.
 const PART: usize = 32 << 10;
 
-/// The most entries of the audit log that are taken out at a time.
-const FORGET_MOST: usize = 1_000;
-
 /// Where the counts are kept: before all records.
 const COUNTS_KEY: [u8; 1] = [0];
 
@@ -67,6 +65,7 @@ pub struct SledStore {
     file: File,
     acknowledged: Acknowledged,
     counts: Counts,
+    ledger: Ledger,
     trail: Arc<Shown>,
     /// The most entries of the audit log.
     audit_most: u64,
@@ -88,6 +87,9 @@ struct Counts {
     /// The audit log.
     #[serde(default)]
     audit: Span,
+    /// Whether it is known whose entries there are.
+    #[serde(default)]
+    audit_shares: bool,
 }
 
 /// A store of an earlier version knew fewer kinds, of which there are none then.
@@ -124,8 +126,10 @@ impl SledStore {
         let acknowledged = folder.acknowledged()?;
         let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default() });
         let (audit_most, failed) = (audit::MOST, None);
-        let mut opened = Self { db, file, acknowledged, counts, trail, audit_most, failed, folder };
+        let ledger = Ledger::of(counts.audit);
+        let mut opened = Self { db, file, acknowledged, counts, ledger, trail, audit_most, failed, folder };
         opened.check_commits()?;
+        opened.load_shares()?;
         opened.finish_pending()?;
         opened.show()?;
         Ok(opened)
@@ -142,9 +146,9 @@ impl SledStore {
         let span = self.counts.audit;
         let mut shown = self.trail.span.lock().unwrap_or_else(PoisonError::into_inner);
         if shown.0.first != span.first || shown.1.is_none() {
-            let oldest = guarded(&self.folder, || self.db.get(audit::key(span.first)))?;
+            let oldest = guarded(&self.folder, || self.db.entry_from(span.first))?;
             // One that can not be read is of no use, and old enough to be forgotten.
-            shown.1 = oldest.map(|value| audit::read(span.first, &value).map_or(UnixTime(0), |noted| noted.at));
+            shown.1 = oldest.map(|(number, value)| audit::read(number, &value).map_or(UnixTime(0), |noted| noted.at));
         }
         shown.0 = span;
         Ok(())
@@ -177,10 +181,56 @@ impl SledStore {
             Err(error) => damaged(format!("is damaged: {error}")),
             Ok((change, next)) => {
                 // What is made again is numbered again as it was.
-                self.counts.audit.next = next.max(self.counts.audit.first);
+                self.take_back(next)?;
                 self.make(&change)
             }
         }
+    }
+
+    /// Learns whose entries the audit log has. A store of an earlier version does not say, so there all are read once.
+    fn load_shares(&mut self) -> Result<(), StoreError> {
+        if self.counts.audit_shares {
+            let kept = guarded(&self.folder, || {
+                self.db.range(ledger::SHARES_START..ledger::SHARES_END).collect::<Result<Vec<_>, _>>()
+            })?;
+            for (key, value) in kept {
+                let damaged = |what| self.folder.damaged(format!("the counts of the audit log: {what}"));
+                self.ledger.load(&key, &value).map_err(damaged)?;
+            }
+            self.ledger.take_writes();
+            return Ok(());
+        }
+        let mut next = self.counts.audit.first;
+        loop {
+            for _ in 0..CHUNK {
+                let found = guarded(&self.folder, || self.db.entry_from(next))?;
+                let Some((number, value)) = found else {
+                    self.counts.audit_shares = true;
+                    return if next == self.counts.audit.first { Ok(()) } else { self.rewrite_ledger() };
+                };
+                self.ledger.adopt(number, &value);
+                next = number + 1;
+            }
+            self.rewrite_ledger()?;
+        }
+    }
+
+    /// Takes back what was noted under this number and above.
+    fn take_back(&mut self, next: u64) -> Result<(), StoreError> {
+        while self.ledger.span.next > next.max(self.ledger.span.first) {
+            for _ in 0..CHUNK {
+                if self.ledger.span.next > next.max(self.ledger.span.first) {
+                    guarded(&self.folder, || self.ledger.take_back(&self.db))?;
+                }
+            }
+            self.rewrite_ledger()?;
+        }
+        Ok(())
+    }
+
+    /// Writes what has changed in the audit log's books, and nothing else.
+    fn rewrite_ledger(&mut self) -> Result<(), StoreError> {
+        self.transact(&[], self.counts.pending)
     }
 
     /// The accounts that there are.
@@ -214,8 +264,12 @@ impl SledStore {
     }
 
     fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
-        let (db, most) = (&self.db, self.audit_most);
-        let counts = guarded(&self.folder, || apply(db, writes, &self.counts, (pending, most)))?;
+        let (db, most, ledger) = (&self.db, self.audit_most, &mut self.ledger);
+        let counts = guarded(&self.folder, || {
+            keep_books(db, writes, ledger, most)?;
+            let before = Counts { pending, audit: ledger.span, ..self.counts.clone() };
+            apply(db, writes, &ledger.take_writes(), &before)
+        })?;
         guarded(&self.folder, || db.flush())?;
         // What `flush` handed to the kernel is not on disk yet.
         self.file.sync_data().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
@@ -266,9 +320,9 @@ impl Trail for Shown {
         let end = before.map_or(next, |before| before.min(next));
         let read = || {
             let mut found = Vec::new();
-            // One that is forgotten meanwhile is passed over, and so are those before it.
-            for number in (first..end).rev().take(most) {
-                let Some(value) = self.db.get(audit::key(number))? else { break };
+            for entry in self.db.range(audit::key(first)..audit::key(end.max(first))).rev().take(most) {
+                let (key, value) = entry?;
+                let Some(number) = audit::number(&key) else { break };
                 found.push((number, audit::read(number, &value).map_err(|what| damaged_entry(number, &what))));
             }
             Ok(found)
@@ -334,10 +388,35 @@ fn scan(mut items: ::sled::Iter, owners: &mut Owners) -> Result<(Vec<Record>, [u
     Ok((records, found))
 }
 
-/// Makes these writes, all or nothing, and gives back what is there then.
-fn apply(db: &Db, writes: &[Write], before: &Counts, (pending, most): (bool, u64)) -> Result<Counts, ::sled::Error> {
+impl Shelf for Db {
+    type Error = ::sled::Error;
+
+    fn kept(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ::sled::Error> {
+        Ok(self.get(key)?.map(|value| value.to_vec()))
+    }
+
+    fn entry_from(&self, from: u64) -> Result<Option<(u64, Vec<u8>)>, ::sled::Error> {
+        let entry = self.range(audit::key(from).as_slice()..audit::END.as_slice()).next().transpose()?;
+        Ok(entry.and_then(|(key, value)| Some((audit::number(&key)?, value.to_vec()))))
+    }
+}
+
+/// Has the audit log's books say what these writes do to it.
+fn keep_books(db: &Db, writes: &[Write], ledger: &mut Ledger, most: u64) -> Result<(), ::sled::Error> {
+    for write in writes {
+        match write {
+            Write::Note(noted) => ledger.note(db, noted, most)?,
+            Write::Forget(moment) => ledger.forget(db, *moment)?,
+            Write::Put(_) | Write::Delete(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Makes these writes, and those of the audit log, all or nothing, and gives back what is there then.
+fn apply(db: &Db, writes: &[Write], audit: &Writes, before: &Counts) -> Result<Counts, ::sled::Error> {
     let made = db.transaction(|tree| {
-        let mut counts = Counts { commits: before.commits + 1, pending, ..before.clone() };
+        let mut counts = Counts { commits: before.commits + 1, ..before.clone() };
         for write in writes {
             match write {
                 Write::Put(record) => {
@@ -352,9 +431,15 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, (pending, most): (bool, u64
                     let count = &mut counts.records[record::kind(key)];
                     *count = count.saturating_sub(u64::from(was_there));
                 }
-                Write::Note(noted) => note(tree, &mut counts.audit, noted, most)?,
-                Write::Forget(moment) => forget(tree, &mut counts.audit, *moment)?,
+                // These are in the audit log's books.
+                Write::Note(_) | Write::Forget(_) => {}
             }
+        }
+        for (key, value) in audit {
+            match value {
+                Some(value) => tree.insert(key.as_slice(), value.as_slice())?,
+                None => tree.remove(key.as_slice())?,
+            };
         }
         tree.insert(&COUNTS_KEY, record::seal(&COUNTS_KEY, &counts))?;
         Ok::<_, ConflictableTransactionError<Infallible>>(counts)
@@ -363,40 +448,6 @@ fn apply(db: &Db, writes: &[Write], before: &Counts, (pending, most): (bool, u64
         TransactionError::Storage(error) => error,
         TransactionError::Abort(never) => match never {},
     })
-}
-
-/// Puts an entry behind the others, and takes out the oldest where there would be more than `most`.
-fn note(
-    tree: &TransactionalTree,
-    span: &mut Span,
-    noted: &Noted,
-    most: u64,
-) -> Result<(), UnabortableTransactionError> {
-    tree.insert(audit::key(span.next).as_slice(), audit::write(span.next, noted))?;
-    span.next += 1;
-    // More than one, so that a bound that was lowered is reached after a while.
-    for _ in 0..2 {
-        if span.next - span.first > most {
-            tree.remove(audit::key(span.first).as_slice())?;
-            span.first += 1;
-        }
-    }
-    Ok(())
-}
-
-/// Takes out some of the oldest entries that were made before `moment`.
-fn forget(tree: &TransactionalTree, span: &mut Span, moment: UnixTime) -> Result<(), UnabortableTransactionError> {
-    for _ in 0..FORGET_MOST {
-        let key = audit::key(span.first);
-        let Some(value) = tree.get(key)? else { break };
-        // What can not be read is of no use, and goes in its turn.
-        if audit::read(span.first, &value).is_ok_and(|noted| noted.at >= moment) {
-            break;
-        }
-        tree.remove(key.as_slice())?;
-        span.first += 1;
-    }
-    Ok(())
 }
 
 /// Puts a value, in parts, where there is none.

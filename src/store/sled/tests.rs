@@ -252,7 +252,7 @@ fn the_audit_log_is_bounded() {
     let mut store = SledStore::open(state.path(), 0).unwrap().with_audit_most(5);
     store.commit(&(0..9).map(note).collect::<Vec<_>>()).unwrap();
     assert_eq!(noted(&store), [(8, 8), (7, 7), (6, 6), (5, 5), (4, 4)]);
-    assert_eq!(store.db.len(), 6);
+    assert_eq!(store.db.len(), 12, "each with its place, the share of who made them, and the counts");
     // A lower bound is reached with what is noted, and at most a thousand are forgotten in one go.
     let mut store = {
         drop(store);
@@ -268,7 +268,62 @@ fn the_audit_log_is_bounded() {
     };
     store.commit(&(11..2_000).map(note).collect::<Vec<_>>()).unwrap();
     store.commit(&[Write::Forget(UnixTime(5_000))]).unwrap();
-    assert_eq!(noted(&store).len(), 1_992 - FORGET_MOST);
+    assert_eq!(noted(&store).len(), 1_992 - super::ledger::FORGET_MOST);
+}
+
+#[test]
+fn each_account_has_its_share_of_the_audit_log() {
+    let state = tempfile::tempdir().unwrap();
+    let of = |account: u32, at: u64| {
+        Write::Note(Box::new(Noted {
+            at: UnixTime(at),
+            account: AccountId::new(account),
+            ..audit::tests::notes().remove(0)
+        }))
+    };
+    let open = || SledStore::open(state.path(), 0).unwrap().with_audit_most(5);
+    open().commit(&[of(1, 1), of(2, 2), of(1, 3)]).unwrap();
+    for at in 10..20 {
+        open().commit(&[of(7, at), of(7, at)]).unwrap();
+    }
+    assert_eq!(
+        noted(&open()),
+        [(22, 19), (21, 19), (2, 3), (1, 2), (0, 1)],
+        "who changes much pushes out nobody else's"
+    );
+    let mut store = open();
+    store.commit(&[of(1, 30), of(1, 31)]).unwrap();
+    assert_eq!(noted(&store), [(24, 31), (23, 30), (22, 19), (21, 19), (1, 2)]);
+    store.commit(&[Write::Forget(UnixTime(20))]).unwrap();
+    assert_eq!(noted(&store), [(24, 31), (23, 30)]);
+    assert_eq!(store.db.len(), 2 + 2 + 1 + 1, "nothing is left of whom nothing is kept");
+}
+
+#[test]
+fn a_log_of_before_there_were_shares_is_shared_out() {
+    let state = tempfile::tempdir().unwrap();
+    let store = SledStore::open(state.path(), 0).unwrap();
+    let count = CHUNK as u64 + 10;
+    for number in 0..count {
+        let account = AccountId::new(if number < 2 { 1 } else { 2 });
+        let noted = Noted { at: UnixTime(number), account, ..audit::tests::notes().remove(0) };
+        store.db.insert(audit::key(number), audit::write(number, &noted)).unwrap();
+    }
+    let counts = serde_json::json!({
+        "commits": 0, "records": [0, 0, 0, 0, 0, 0, 0], "pending": false, "audit": { "first": 0, "next": count },
+    });
+    store.db.insert(COUNTS_KEY, record::seal(&COUNTS_KEY, &counts)).unwrap();
+    drop(store);
+    for opened in 0..2 {
+        let mut store = SledStore::open(state.path(), 0).unwrap().with_audit_most(count - 2);
+        store.commit(&[note(count + opened)]).unwrap();
+        let kept = noted(&store);
+        assert_eq!(
+            (kept.len() as u64, &kept[kept.len() - 3..]),
+            (count - 1 - opened, &[(4 + 2 * opened, 4 + 2 * opened), (1, 1), (0, 0)][..])
+        );
+        assert!(store.counts.audit_shares);
+    }
 }
 
 #[test]
