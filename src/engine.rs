@@ -26,7 +26,7 @@ pub use self::{
     handle::{EditError, Handle},
 };
 use self::{
-    audit::Readers,
+    audit::{Ageing, Readers},
     batch::{Batch, finished},
     follows::{Follower, Follows},
     handle::{Asked, Request},
@@ -103,10 +103,8 @@ pub struct Engine {
     progress_due: Instant,
     readers: Readers,
     pulse: Pulse,
-    /// For how long entries of the audit log are kept; `None`: for ever.
-    audit_keep: Option<Duration>,
-    /// When it is looked again whether some are older.
-    audit_due: Instant,
+    /// What forgets old entries of the audit log; `None`: they are kept for ever.
+    ageing: Option<Ageing>,
 }
 
 /// The time of day.
@@ -173,8 +171,7 @@ impl Engine {
             progress_due: now(),
             readers,
             pulse,
-            audit_keep: None,
-            audit_due: now(),
+            ageing: None,
         };
         (engine, handle, fact_sender)
     }
@@ -187,10 +184,11 @@ impl Engine {
         self
     }
 
-    /// The same, where entries of the audit log are forgotten when they are older than this.
+    /// The same, where entries of the audit log are forgotten when they are older than this, by a clock that has gone evenly for
+    /// an hour.
     #[must_use]
     pub fn with_audit_keep(mut self, keep: Duration) -> Self {
-        self.audit_keep = Some(keep);
+        self.ageing = Some(Ageing::new(keep, now()));
         self
     }
 
@@ -222,7 +220,7 @@ impl Engine {
             let deadline = self.with(|desk| if blocked { desk.next_expiry() } else { desk.next_deadline() });
             let retry = self.follows.not_before.filter(|_| self.batch.is_none() && !self.follows.is_empty());
             let returns = self.next_return().filter(|_| self.batch.is_none() && !stopping);
-            let forget = self.audit_keep.filter(|_| self.batch.is_none()).map(|_| self.audit_due);
+            let forget = self.ageing.as_ref().filter(|_| self.batch.is_none()).map(|ageing| ageing.due);
             let deadline = deadline.into_iter().chain(retry).chain(returns).chain(forget).min();
             self.end_turn();
             tokio::select! {
@@ -316,7 +314,7 @@ impl Engine {
     }
 
     fn audit_is_due(&self) -> bool {
-        self.audit_keep.is_some() && now() >= self.audit_due
+        self.ageing.as_ref().is_some_and(|ageing| now() >= ageing.due)
     }
 
     fn warn_of_follows(&mut self) {

@@ -17,7 +17,9 @@ const KEEP: Key = Key {
     path: "audit.keep",
     value: Given::Default("\"90days\""),
     taken: Taken::AtOnce,
-    doc: "How long it is kept who changed what (`rosterd audit`); \"0s\": until there are more than max_entries.",
+    doc: "How long it is kept who changed what (`rosterd audit`); \"0s\": until there are more than max_entries. Nothing is \
+          forgotten by a clock that was set, or a daemon that was started, within the last hour; an entry that is dated ahead \
+          of most of the hundred after it goes with them.",
 };
 const MAX_ENTRIES: Key = Key {
     path: "audit.max_entries",

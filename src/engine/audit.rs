@@ -1,6 +1,9 @@
 //! The audit log: read beside the engine's work, and kept from growing old.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::Semaphore;
 
@@ -16,7 +19,12 @@ const CHUNK: usize = 256;
 /// Entries that are looked at for one page, whether they are wanted or not.
 const LOOK_MOST: usize = 20_000;
 /// How often it is looked whether entries have become too old.
-pub(super) const LOOK_EVERY: Duration = Duration::from_mins(1);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// For how long people's clock has to have gone as time does before anything is forgotten by it: a machine that starts with a
+/// clock that is months ahead, or has it set so for a moment, has it corrected before that.
+const STEADY: Duration = Duration::from_hours(1);
+/// By how many seconds it may be set in that time.
+const SET_MOST: u64 = 60;
 
 /// Some entries of the audit log, newest first, with their numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +64,42 @@ impl Readers {
         tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?.map_err(Arc::new)
     }
 
-    /// What forgets some of what is older than `keep`, where there is anything.
-    pub(super) fn outdated(&self, keep: Option<Duration>, now: UnixTime) -> Option<Write> {
-        let before = UnixTime(now.0.saturating_sub(keep?.as_secs()));
-        self.trail.oldest().filter(|oldest| *oldest < before).map(|_| Write::Forget(before))
+    fn oldest(&self) -> Option<UnixTime> {
+        self.trail.oldest()
+    }
+}
+
+/// When entries are forgotten since they are old.
+#[derive(Debug)]
+pub(super) struct Ageing {
+    keep: Duration,
+    /// When it is looked again.
+    pub(super) due: Instant,
+    /// What time it was when the clock was last set, as far as we saw.
+    set: Option<(UnixTime, Instant)>,
+}
+
+impl Ageing {
+    pub(super) const fn new(keep: Duration, now: Instant) -> Self {
+        Self { keep, due: now, set: None }
+    }
+
+    /// What forgets some of what has become too old, where there is anything and the clock can be trusted.
+    pub(super) fn outdated(&mut self, readers: &Readers, wall: UnixTime, now: Instant) -> Option<Write> {
+        self.due = now + LOOK_EVERY;
+        let before = UnixTime(wall.0.saturating_sub(self.keep.as_secs()));
+        let is_steady = self.is_steady(wall, now);
+        readers.oldest().filter(|oldest| is_steady && *oldest < before).map(|_| Write::Forget(before))
+    }
+
+    fn is_steady(&mut self, wall: UnixTime, now: Instant) -> bool {
+        let (then, since) = *self.set.get_or_insert((wall, now));
+        let went = now.saturating_duration_since(since);
+        if (then.0.saturating_add(went.as_secs())).abs_diff(wall.0) > SET_MOST {
+            self.set = Some((wall, now));
+            return false;
+        }
+        went >= STEADY
     }
 }
 
@@ -160,13 +200,47 @@ mod tests {
         assert_eq!(numbers(&read(&*store.trail(), &search, None, 100).unwrap()), [3, 1, 0]);
     }
 
+    /// Whether entries of before this moment are forgotten when the clocks show these.
+    struct World(Readers, Ageing, Instant);
+
+    impl World {
+        fn new(entries: u64) -> Self {
+            let began = Instant::now();
+            Self(Readers::new(trail(entries)), Ageing::new(Duration::from_hours(24), began), began)
+        }
+
+        fn at(&mut self, minutes: u64, wall: u64) -> Option<u64> {
+            let now = self.2 + Duration::from_mins(minutes);
+            let write = self.1.outdated(&self.0, UnixTime(wall), now);
+            assert_eq!(self.1.due, now + LOOK_EVERY);
+            write.map(|write| match write {
+                Write::Forget(before) => before.0,
+                Write::Put(_) | Write::Delete(_) | Write::Note(_) => unreachable!(),
+            })
+        }
+    }
+
     #[test]
     fn what_is_too_old_is_forgotten() {
-        let readers = Readers::new(trail(10));
-        let day = Some(Duration::from_hours(24));
-        assert_eq!(readers.outdated(None, UnixTime(1_000_000)), None, "for ever");
-        assert_eq!(readers.outdated(day, UnixTime(86_400)), None, "none is older than that");
-        assert_eq!(readers.outdated(day, UnixTime(86_401)), Some(Write::Forget(UnixTime(1))));
-        assert_eq!(Readers::new(trail(0)).outdated(day, UnixTime(u64::MAX)), None);
+        let mut world = World::new(10);
+        assert_eq!(world.at(0, 82_800), None);
+        assert_eq!(world.at(60, 86_400), None, "none is older than that");
+        assert_eq!(world.at(61, 86_461), Some(61));
+        let mut empty = World::new(0);
+        assert_eq!((empty.at(0, 1_000_000), empty.at(60, 1_003_600)), (None, None));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_for_a_moment_forgets_nothing() {
+        let today = 86_500;
+        let mut world = World::new(10);
+        assert_eq!(world.at(0, today + 10_000_000), None, "it has just begun");
+        assert_eq!(world.at(59, today + 10_003_540), None);
+        assert_eq!(world.at(60, today + 3_600), None, "it was set right in time");
+        assert_eq!(world.at(100, today + 6_000), None);
+        assert_eq!(world.at(121, today + 7_260), Some(7_360), "it has gone well for an hour");
+        assert_eq!(world.at(122, today + 9_000_000), None, "a jump");
+        assert_eq!(world.at(123, today + 7_380), None, "and back");
+        assert_eq!(world.at(183, today + 10_990), Some(11_090), "half a minute off is what is corrected all the time");
     }
 }

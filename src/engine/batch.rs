@@ -5,7 +5,7 @@ use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc};
 use tracing::{debug, error};
 
 use super::{
-    Engine, WARN_EVERY, audit,
+    Engine, WARN_EVERY,
     follows::{Follower, Follows},
     handle::{Answer, EditError},
     now,
@@ -33,7 +33,7 @@ impl Engine {
     pub(super) fn start_batch(&mut self, stopping: bool) {
         if let Some(failure) = self.failure.get() {
             self.follows = Follows::default();
-            self.audit_keep = None;
+            self.ageing = None;
             for asked in self.waiting.drain(..) {
                 let _ = asked.answer.send(Err(EditError::Store(failure.clone())));
             }
@@ -86,8 +86,7 @@ impl Engine {
             }
         });
         (self.waiting, self.follows) = (later, follows);
-        self.audit_due = now() + audit::LOOK_EVERY;
-        change.extend(self.readers.outdated(self.audit_keep, wall));
+        change.extend(self.ageing.as_mut().and_then(|ageing| ageing.outdated(&self.readers, wall, now())));
         if change.is_empty() {
             for (answer, outcome) in answers {
                 let _ = answer.send(Ok(outcome));

@@ -5,7 +5,7 @@
 //! beside that of the log. Only its first and its next number are held in memory, an entry for each account: an account's
 //! entries go oldest first, so there are no gaps between them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     audit::{self, Span},
@@ -15,6 +15,9 @@ use crate::domain::{AccountId, Noted, UnixTime};
 
 /// The most entries of the audit log that are taken out at a time.
 pub(super) const FORGET_MOST: usize = 1_000;
+
+/// The entries behind one that tell whether its date can be believed.
+const VOTERS: usize = 100;
 
 /// Behind the entries there are their numbers by account, and then the numbers that each account has.
 const BY_ACCOUNT: u8 = 0x81;
@@ -83,18 +86,24 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes out some of the oldest entries that were made before `moment`.
+    /// Takes out some of the oldest entries that were made before `moment`. One that says that it was made later goes with the
+    /// others where most of those after it are older: the clock was wrong.
     pub(super) fn forget<S: Shelf>(&mut self, shelf: &S, moment: UnixTime) -> Result<(), S::Error> {
-        let mut next = self.span.first;
+        let (mut next, mut ahead) = (self.span.first, VecDeque::new());
         for _ in 0..FORGET_MOST {
-            let Some((number, value)) = shelf.entry_from(next)? else { break };
-            next = number + 1;
-            if self.writes.contains_key(audit::key(number).as_slice()) {
-                continue;
+            while ahead.len() <= VOTERS
+                && let Some((number, value)) = shelf.entry_from(next)?
+            {
+                next = number + 1;
+                if !self.writes.contains_key(audit::key(number).as_slice()) {
+                    ahead.push_back((number, audit::read(number, &value).ok()));
+                }
             }
             // What can not be read is of no use, and goes in its turn.
-            let noted = audit::read(number, &value).ok();
-            if noted.as_ref().is_some_and(|noted| noted.at >= moment) {
+            let is_old = |noted: &Option<Noted>| noted.as_ref().is_none_or(|noted| noted.at < moment);
+            let Some((number, noted)) = ahead.pop_front() else { break };
+            let votes = ahead.iter().filter(|(_, noted)| is_old(noted)).count();
+            if !is_old(&noted) && 2 * votes <= ahead.len() {
                 break;
             }
             let account = self.whose(shelf, number, noted.as_ref(), |share| share.first)?;
@@ -329,6 +338,24 @@ mod tests {
         assert_eq!((world.entries(), world.ledger.span.next), (vec![(2, 3)], 4));
         world.note(&[3, 2], 9);
         assert_eq!(world.entries(), [(2, 3), (3, 4), (2, 5)]);
+    }
+
+    #[test]
+    fn a_date_that_is_wrong_holds_up_nothing() {
+        let left = |dates: &[u64], moment: u64| {
+            let mut world = World::default();
+            for at in dates {
+                world.ledger.note(&world.shelf, &noted(1, *at), 99).unwrap();
+            }
+            world.write();
+            world.ledger.forget(&world.shelf, UnixTime(moment)).unwrap();
+            world.write();
+            world.entries().into_iter().map(|(_, at)| at).collect::<Vec<_>>()
+        };
+        assert_eq!(left(&[10, 900, 901, 11, 12, 13, 14, 15, 50, 51], 20), [50, 51], "dated ahead");
+        assert_eq!(left(&[10, 11, 50, 51, 1, 52, 53], 20), [50, 51, 1, 52, 53], "nor does one take others along");
+        assert_eq!(left(&[10, 900], 20), [900]);
+        assert_eq!(left(&[900], 20), [900]);
     }
 
     #[test]
