@@ -13,12 +13,14 @@ use tracing::{error, info, warn};
 pub use self::ending::THREADS_MOST;
 use self::ending::{GOODBYE_MOST, Parts};
 use crate::{
+    clock::Clock,
     config::{self, Problem, Problems, ProxyHeader, Settings},
     domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
     ejabberd::Clerk,
     engine::{Engine, Fact, Handle},
     http::{self, admin},
     lifecycle::{self, Part, Reload, Signals, notify, sockets::Sockets, watchdog},
+    metrics::{Metrics, Watched},
     store::{Committer, SledStore, Store, StoreError, dump},
     telemetry::Levels,
     xmpp,
@@ -73,8 +75,11 @@ impl Core {
     /// What is wrong with the store.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
         not_as_root(&settings.store.path)?;
+        let (queues, state) = (settings.metrics.queues.clone(), Some(settings.store.path.clone()));
+        let metrics = Metrics::new(Watched { queues, state });
         let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?
-            .with_audit_most(settings.audit.max_entries.into());
+            .with_audit_most(settings.audit.max_entries.into())
+            .with_metrics(metrics.clone());
         let records = store.load()?;
         info!(records = records.len(), path = %settings.store.path.display(), "store read");
         if let Some(holder) = records.iter().find_map(|record| holder_of(record, &settings.xmpp.watcher)) {
@@ -94,7 +99,7 @@ impl Core {
             path: settings.store.path.clone(),
             source,
         })?;
-        let (engine, handle, facts) = Engine::new(desk, committer, failed.clone());
+        let (engine, handle, facts) = Engine::by(Clock::System, metrics, desk, committer, failed.clone());
         let keep = settings.audit.keep;
         let engine = if keep.is_zero() { engine } else { engine.with_audit_keep(keep) };
         Ok(Self { handle, engine, facts, failed })
@@ -163,6 +168,7 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
     let web = http::Server::bind_on(sockets.https, web_settings.clone(), handle.clone())?.reload_when(reload.asked());
     let public = http::Server::bind_public_on(sockets.public, &web_settings, handle.clone())?;
     let public = public.map(|public| public.beside(&web));
+    let metrics = http::Server::bind_metrics(&web_settings, handle.clone())?;
     let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?.with_levels(levels);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -174,6 +180,7 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
 
     let [engine_part, link_part, clerk_part, web_part, public_part, admin_part, status_part, watchdog_part] =
         ["engine", "link", "ejabberd", "https", "public presence", "admin", "status", "watchdog"].map(Part::new);
+    let metrics_part = Part::new("metrics");
     let engine = match clerk {
         None => engine,
         Some(clerk) => {
@@ -188,6 +195,10 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
     if let Some(public) = public {
         let stop = public_part.stop_token();
         public_part.start(async move { report(public.run(stop).await) }, &failed);
+    }
+    if let Some(metrics) = metrics {
+        let stop = metrics_part.stop_token();
+        metrics_part.start(async move { report(metrics.run(stop).await) }, &failed);
     }
     let stop = admin_part.stop_token();
     admin_part.start(async move { report(admin.run(stop).await) }, &failed);
@@ -210,7 +221,7 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
         signal = signals.to_stop(&reload) => info!(signal, "stopping"),
         () = failed.cancelled() => {}
     }
-    let others = vec![clerk_part, web_part, public_part, admin_part];
+    let others = vec![clerk_part, web_part, public_part, metrics_part, admin_part];
     let parts = Parts { engine: engine_part, link: link_part, others, status: status_part, watchdog: watchdog_part };
     tokio::select! {
         () = parts.stop(&handle) => {}
@@ -251,9 +262,17 @@ fn web_settings(settings: &Settings, files: usize) -> http::Settings {
              hsts = \"0s\" unless the two have different names"
         );
     }
+    if let Some(address) = http.metrics_listen.filter(|address| !address.ip().is_loopback()) {
+        warn!(
+            %address,
+            "[http] metrics_listen tells everybody who can reach it the numbers of this deployment, without login: have a \
+             firewall let in nobody but Prometheus"
+        );
+    }
     http::Settings {
         listen: settings.http.listen,
         public_listen: settings.http.public_listen,
+        metrics_listen: settings.http.metrics_listen,
         tls_cert: settings.http.tls_cert.clone(),
         tls_key: settings.http.tls_key.clone(),
         state: settings.store.path.clone(),

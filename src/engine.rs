@@ -10,6 +10,7 @@ mod handle;
 mod pulse;
 mod returns;
 mod sending;
+mod watched;
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -36,7 +37,8 @@ use self::{
 };
 use crate::{
     clock::Clock,
-    domain::{BareJid, Desk, Effect, Event, Input, Name, RosterWrite, UnixTime},
+    domain::{BareJid, Change, Desk, Effect, Event, Input, LinkPhase, Name, RosterWrite, UnixTime},
+    metrics::Metrics,
     store::{Committer, StoreError},
 };
 
@@ -105,6 +107,9 @@ pub struct Engine {
     pulse: Pulse,
     /// What forgets old entries of the audit log; `None`: they are kept for ever.
     ageing: Option<Ageing>,
+    metrics: Metrics,
+    /// How the link was when that was last looked at, and since when it was so.
+    link: (LinkPhase, Instant),
 }
 
 /// The time of day.
@@ -121,13 +126,14 @@ impl Engine {
     /// An engine for `desk`, which holds all that `committer` has kept. `failed` is cancelled when the store fails.
     #[must_use]
     pub fn new(desk: Desk, committer: Committer, failed: CancellationToken) -> (Self, Handle, mpsc::Sender<Fact>) {
-        Self::by(Clock::System, desk, committer, failed)
+        Self::by(Clock::System, Metrics::default(), desk, committer, failed)
     }
 
-    /// The same, by another clock.
+    /// The same, by another clock, and with what is counted for others to see.
     #[must_use]
     pub fn by(
         clock: Clock,
+        metrics: Metrics,
         desk: Desk,
         committer: Committer,
         failed: CancellationToken,
@@ -150,6 +156,9 @@ impl Engine {
             readers: readers.clone(),
             turns,
             standing,
+            metrics: metrics.clone(),
+            facts: fact_sender.downgrade(),
+            watching: Arc::new(Semaphore::new(1)),
         };
         let engine = Self {
             desk,
@@ -172,7 +181,10 @@ impl Engine {
             readers,
             pulse,
             ageing: None,
+            metrics,
+            link: (LinkPhase::Down, now()),
         };
+        engine.metrics.engine().link_changed(engine.returns.now());
         (engine, handle, fact_sender)
     }
 
@@ -194,6 +206,7 @@ impl Engine {
 
     /// Works until `stop`, and then until what it was asked before is on disk and answered.
     pub async fn run(mut self, stop: CancellationToken) {
+        let mut woke = now();
         loop {
             // Read once: it may change at any moment.
             let stopping = stop.is_cancelled();
@@ -222,18 +235,28 @@ impl Engine {
             let returns = self.next_return().filter(|_| self.batch.is_none() && !stopping);
             let forget = self.ageing.as_ref().filter(|_| self.batch.is_none()).map(|ageing| ageing.due);
             let deadline = deadline.into_iter().chain(retry).chain(returns).chain(forget).min();
+            self.count(woke);
             self.end_turn();
-            tokio::select! {
-                Some(fact) = self.facts.recv(), if !starting => self.take_facts(fact),
-                Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => self.take_requests(request),
-                Some(turn) = self.pulse.asked.recv() => self.pulse.taken = Some(turn),
-                (change, result) = finished(&mut self.batch) => self.finish_batch(change, result),
-                () = room(sending) => {}
-                () = until(deadline) => {
+            let turn = tokio::select! {
+                Some(fact) = self.facts.recv(), if !starting => Turn::Facts(fact),
+                Some(request) = self.requests.recv(), if self.waiting.len() < EDITS_MOST => Turn::Requests(request),
+                Some(asked) = self.pulse.asked.recv() => Turn::Asked(asked),
+                (change, result) = finished(&mut self.batch) => Turn::Finished(change, result),
+                () = room(sending) => Turn::Nothing,
+                () = until(deadline) => Turn::Deadline,
+                () = stop.cancelled(), if !stopping => Turn::Nothing,
+            };
+            woke = now();
+            match turn {
+                Turn::Facts(first) => self.take_facts(first),
+                Turn::Requests(first) => self.take_requests(first),
+                Turn::Asked(asked) => self.pulse.taken = Some(asked),
+                Turn::Finished(change, result) => self.finish_batch(change, result),
+                Turn::Deadline => {
                     let events = self.with(|desk| desk.tick(now()));
                     self.tell(events);
                 }
-                () = stop.cancelled(), if !stopping => {}
+                Turn::Nothing => {}
             }
         }
     }
@@ -317,6 +340,25 @@ impl Engine {
         self.ageing.as_ref().is_some_and(|ageing| now() >= ageing.due)
     }
 
+    /// Counts what was done since it `woke`, and how everything is now that it is.
+    fn count(&mut self, woke: Instant) {
+        let metrics = self.metrics.engine();
+        let moment = now();
+        let follows = self.follows.len();
+        metrics.waiting(self.waiting.len(), follows);
+        metrics.outbox(self.outbox.as_ref().map_or(0, |outbox| outbox.max_capacity() - outbox.capacity()));
+        let (before, since) = self.link;
+        let link = self.read(Desk::link);
+        if std::mem::discriminant(&before) != std::mem::discriminant(&link) {
+            if matches!((before, link), (LinkPhase::Sweeping { .. }, LinkPhase::Up)) {
+                metrics.swept(moment.saturating_duration_since(since));
+            }
+            metrics.link_changed(self.returns.now());
+            self.link = (link, moment);
+        }
+        metrics.worked(moment.saturating_duration_since(woke));
+    }
+
     fn warn_of_follows(&mut self) {
         let Follows { lost, refused, .. } = &mut self.follows;
         if *lost + *refused == 0 || now() < self.warn_due {
@@ -324,6 +366,7 @@ impl Engine {
         }
         self.warn_due = now() + WARN_EVERY;
         let (lost, refused) = (std::mem::take(lost), std::mem::take(refused));
+        self.metrics.engine().turned_away(lost, refused);
         if lost > 0 {
             warn!(lost, "subscription requests were dropped: too many wait for the store");
         }
@@ -354,6 +397,17 @@ impl Engine {
             }
         }
     }
+}
+
+/// What the engine was woken by.
+enum Turn {
+    Facts(Fact),
+    Requests(Request),
+    Asked(oneshot::Sender<()>),
+    Finished(Change, Result<(), StoreError>),
+    Deadline,
+    /// That there is room on the link, or that it is to stop.
+    Nothing,
 }
 
 async fn until(deadline: Option<Instant>) {

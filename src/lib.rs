@@ -19,11 +19,12 @@
 //! | module | what it does | what it may name |
 //! |---|---|---|
 //! | [`domain`] | all rules, pure: no async, no clock, no I/O, no serde, no logging | nothing |
-//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, ends suspensions in time, hands out a [`engine::Handle`] | `clock`, `domain`, `store`, `telemetry` |
-//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `clock`, `config`, `domain`, `engine`, `telemetry` |
-//! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]) | `clock`, `config`, `domain`, `engine`, `password`, `telemetry` |
+//! | [`engine`] | the one owner of the [`domain::Desk`]: takes facts and edits in order, has edits stored before they count, ends suspensions in time, hands out a [`engine::Handle`] | `clock`, `domain`, `metrics`, `store`, `telemetry` |
+//! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `clock`, `config`, `domain`, `engine`, `metrics`, `telemetry` |
+//! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]); metrics, over TCP where that is wanted | `clock`, `config`, `domain`, `engine`, `metrics`, `password`, `telemetry` |
 //! | [`ejabberd`] | rosters written through ejabberd's HTTP API, where people are onboarded that way | `config`, `domain`, `engine`, `telemetry` |
-//! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain` |
+//! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain`, `metrics` |
+//! | [`metrics`] | what can be watched from outside: each room counts what it does, and what the desk knows is read when somebody asks | `domain` |
 //! | [`clock`] | what time it is for people, and how moments are written | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |
 //! | [`config`] | settings: a file, then the environment; one file a section, keys beside their defaults and docs | `domain` |
@@ -157,4 +158,5 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod lifecycle;
+pub mod metrics;
 pub mod telemetry;

@@ -104,6 +104,7 @@ fn settings(state: &Path) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_listen: None,
+        metrics_listen: None,
         tls_cert: None,
         tls_key: None,
         state: state.into(),

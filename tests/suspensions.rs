@@ -24,6 +24,7 @@ use rosterd::{
         Suspension, SuspensionFields, UnixTime, User, UserId, Who, Write,
     },
     engine::{Engine, Fact, Handle},
+    metrics::Metrics,
     store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 use tokio::sync::mpsc;
@@ -271,7 +272,7 @@ impl Daemon {
         let store = Counting { inner: MemoryStore::with(all), refuse: refuse.clone(), sizes: sizes.clone() };
         let committer = Committer::start(Box::new(store)).unwrap();
         let clock = Clock::Set(wall.clone());
-        let (engine, handle, facts) = Engine::by(clock, desk, committer, CancellationToken::new());
+        let (engine, handle, facts) = Engine::by(clock, Metrics::default(), desk, committer, CancellationToken::new());
         let stop = CancellationToken::new();
         tokio::spawn(engine.run(stop.clone()));
         Self { engine: handle, facts, wall, refuse, sizes, stop }

@@ -83,14 +83,24 @@ pub(super) fn ask_running_at<T: DeserializeOwned>(
     path: &'static str,
     body: Option<&impl Serialize>,
 ) -> Result<T, Failure> {
+    runtime()?.block_on(async { ask_daemon(connect_running(settings).await?, method, path, body).await })
+}
+
+/// What the daemon tells Prometheus.
+pub(super) fn metrics(settings: &Settings) -> Result<String, Failure> {
     runtime()?.block_on(async {
-        let socket = &settings.admin.socket;
-        let stream = connect(socket).await?.ok_or_else(|| {
-            let what =
-                anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
-            Failure::new(Code::Unavailable, what)
-        })?;
-        ask_daemon(stream, method, path, body).await
+        let answer = send(connect_running(settings).await?, Method::GET, "/metrics", Bytes::new()).await?;
+        let text = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
+        String::from_utf8(text.into()).map_err(|_| strange_reply())
+    })
+}
+
+async fn connect_running(settings: &Settings) -> Result<UnixStream, Failure> {
+    let socket = &settings.admin.socket;
+    connect(socket).await?.ok_or_else(|| {
+        let what =
+            anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
+        Failure::new(Code::Unavailable, what)
     })
 }
 

@@ -10,6 +10,7 @@ mod healthcheck;
 mod import;
 mod log_level;
 mod login;
+mod metrics;
 mod serve;
 mod status;
 mod terminal;
@@ -60,6 +61,8 @@ enum Command {
     Import(import::Import),
     /// Show how much the daemon logs, or change it while it runs.
     LogLevel(log_level::LogLevel),
+    /// Print what Prometheus is told: counters, gauges and histograms.
+    Metrics,
     /// Succeed if the daemon runs and does its work; for container and cluster health checks.
     Healthcheck,
 }
@@ -82,6 +85,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Export(command) => command.run(&settings()?),
         Command::Import(command) => command.run(&settings()?),
         Command::LogLevel(command) => command.run(&settings()?),
+        Command::Metrics => metrics::run(&settings()?),
         Command::Healthcheck => healthcheck::run(&settings()?),
     }
 }

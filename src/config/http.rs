@@ -17,6 +17,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// Where public presence, and nothing else, is served without TLS too.
     pub public_listen: Option<SocketAddr>,
+    /// Where metrics, and nothing else, are served without TLS.
+    pub metrics_listen: Option<SocketAddr>,
     /// The certificate chain, PEM. With neither this nor a key, a self-signed one is made.
     pub tls_cert: Option<PathBuf>,
     /// Its private key, PEM.
@@ -83,6 +85,13 @@ const PUBLIC_LISTEN: Key = Key {
     taken: Taken::AtStart,
     doc: "Address and port of a second listener without TLS, which serves /presence and nothing else: for pages that \
           are not on HTTPS themselves, or for a proxy on this machine. Without it there is none.",
+};
+const METRICS_LISTEN: Key = Key {
+    path: "http.metrics_listen",
+    value: Given::Optional("\"127.0.0.1:9187\""),
+    taken: Taken::AtStart,
+    doc: "Address and port of a listener without TLS that serves /metrics to Prometheus, and nothing else, without login: not \
+          to be reached from everywhere. Without it metrics are served on the admin socket only (`rosterd metrics`).",
 };
 const TLS_CERT: Key = Key {
     path: "http.tls_cert",
@@ -194,6 +203,7 @@ const HSTS: Key = Key {
 pub(super) const KEYS: &[Key] = &[
     LISTEN,
     PUBLIC_LISTEN,
+    METRICS_LISTEN,
     TLS_CERT,
     TLS_KEY,
     PRESENCE_CAP,
@@ -230,6 +240,7 @@ impl Http {
     pub(super) fn read(keys: &mut Reader) -> Option<Self> {
         let listen = keys.take(&LISTEN, reader::address);
         let public_listen = keys.take(&PUBLIC_LISTEN, reader::address);
+        let metrics_listen = keys.take(&METRICS_LISTEN, reader::address);
         for (one, other) in [(&TLS_CERT, &TLS_KEY), (&TLS_KEY, &TLS_CERT)] {
             if keys.is_set(one) && !keys.is_set(other) {
                 keys.problem(other, format!("has to be set together with {}", one.path));
@@ -254,6 +265,7 @@ impl Http {
         Some(Self {
             listen: listen?,
             public_listen,
+            metrics_listen,
             tls_cert,
             tls_key,
             presence_cap: presence_cap?,

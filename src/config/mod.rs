@@ -8,6 +8,7 @@ mod audit;
 mod availability;
 mod http;
 mod log;
+mod metrics;
 mod onboarding;
 mod presence;
 mod reader;
@@ -28,6 +29,7 @@ pub use audit::Audit;
 pub use availability::Availability;
 pub use http::{Http, ProxyHeader};
 pub use log::{Directives, Format, Log};
+pub use metrics::Metrics;
 pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;
 use reader::Reader;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub admin: Admin,
     /// `[audit]`.
     pub audit: Audit,
+    /// `[metrics]`.
+    pub metrics: Metrics,
     /// `[presence]`.
     pub presence: Presence,
     /// `[availability]`.
@@ -110,6 +114,7 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
         store::KEYS,
         admin::KEYS,
         audit::KEYS,
+        metrics::KEYS,
         presence::KEYS,
         availability::KEYS,
         log::KEYS,
@@ -178,6 +183,7 @@ fn read<S: Source + Send + Sync + 'static>(
     let store = Store::read(&mut reader);
     let admin = Admin::read(&mut reader);
     let audit = Audit::read(&mut reader);
+    let metrics = Metrics::read(&mut reader);
     let presence = Presence::read(&mut reader);
     let availability = Availability::read(&mut reader);
     let log = Log::read(&mut reader);
@@ -190,6 +196,7 @@ fn read<S: Source + Send + Sync + 'static>(
             store: store?,
             admin: admin?,
             audit: audit?,
+            metrics: metrics?,
             presence: presence?,
             availability: availability?,
             log: log?,
@@ -266,8 +273,10 @@ mod tests {
             _ => line.to_owned(),
         };
         let is_optional = |line: &String| {
-            ["secret_file", "public_listen", "tls_cert", "tls_key", "api_url", "api_user", "api_password", "api_token"]
+            let listeners = ["public_listen", "metrics_listen"];
+            ["secret_file", "tls_cert", "tls_key", "api_url", "api_user", "api_password", "api_token"]
                 .iter()
+                .chain(&listeners)
                 .any(|key| line.starts_with(key))
         };
         let lines: Vec<_> = text.lines().map(uncomment).filter(|line| !is_optional(line)).collect();

@@ -110,8 +110,9 @@ impl Settings {
                 Taken::AtStart => reloaded.waiting.extend(change),
             }
         }
-        // Of `[xmpp.onboarding]` and `[admin]` nothing is.
-        let Self { xmpp, onboarding: _, http, store, admin: _, audit, presence, availability, log, values } = new;
+        // Of `[xmpp.onboarding]`, `[admin]` and `[metrics]` nothing is.
+        let Self { xmpp, onboarding: _, http, store, admin: _, audit, presence, availability, log, metrics: _, values } =
+            new;
         self.xmpp.take_over(&xmpp);
         self.http.take_over(&http);
         self.store.take_over(&store);

@@ -24,6 +24,7 @@ pub mod show;
 pub mod suspension;
 pub mod user;
 
+mod census;
 mod commit;
 mod duty;
 mod followers;
@@ -45,6 +46,7 @@ pub use asker::{Asker, Queues};
 pub use audit::{Noted, Search, Thing};
 pub use availability::{Published, Reason};
 pub use by::{By, Who};
+pub use census::{Census, Totals};
 pub use desk::{Desk, Policy, WhoMayFollow};
 pub use edit::{Edit, Outcome, QueueFields, Refusal, UserFields, Wish};
 pub use effect::{Effect, Event};

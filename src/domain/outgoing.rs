@@ -143,6 +143,12 @@ impl Outbox {
         }
     }
 
+    /// How many pieces of work wait. A queue to be told of is one, however many follow it.
+    pub(super) fn backlog(&self) -> usize {
+        let told = self.denials.len() + self.farewells.len() + self.greets.len() + self.retells.len();
+        told + self.leaves.len() + self.asks.len() + self.probes.len() + self.shoos.len()
+    }
+
     pub(super) fn has_paced_work(&self) -> bool {
         !(self.leaves.is_empty() && self.asks.is_empty() && self.probes.is_empty() && self.shoos.is_empty())
     }

@@ -52,6 +52,10 @@ impl Follows {
         Some((who, wanted))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
     }

@@ -2,15 +2,17 @@
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use super::{
+    Fact,
     audit::{Page, Readers},
     pulse::Turn,
 };
 use crate::{
     clock::Clock,
     domain::{By, Desk, Edit, Event, Outcome, Refusal, Search},
+    metrics::{Edited, Metrics},
     store::StoreError,
 };
 
@@ -56,6 +58,11 @@ pub struct Handle {
     pub(super) readers: Readers,
     pub(super) turns: mpsc::Sender<Turn>,
     pub(super) standing: watch::Receiver<()>,
+    pub(super) metrics: Metrics,
+    /// Only looked at: who has the handle keeps no link waiting.
+    pub(super) facts: mpsc::WeakSender<Fact>,
+    /// Whose turn it is to put together what can be watched.
+    pub(super) watching: Arc<Semaphore>,
 }
 
 impl Handle {
@@ -67,7 +74,13 @@ impl Handle {
         let (answer, result) = oneshot::channel();
         let asked = Asked { by: by.into(), edit, answer };
         self.requests.send(Request::Edit(asked)).await.map_err(|_| EditError::Stopping)?;
-        result.await.map_err(|_| EditError::Stopping)?
+        let result = result.await.map_err(|_| EditError::Stopping)?;
+        self.metrics.engine().edited(match &result {
+            Ok(_) => Edited::Done,
+            Err(EditError::Refused(_)) => Edited::Refused,
+            Err(EditError::Store(_) | EditError::Stopping) => Edited::Failed,
+        });
+        result
     }
 
     /// Reads from the desk. `question` holds up everybody else, so it should not take long.

@@ -49,7 +49,9 @@ impl Engine {
         });
         self.tell(events);
         let sent = effects.len();
+        let mut published = 0;
         for effect in effects {
+            published += u64::from(matches!(effect, Effect::Tell { .. }));
             match (effect, &self.clerk) {
                 // No more of these are under way than there is room for.
                 (Effect::Roster(write), Some(clerk)) => drop(clerk.try_send(write)),
@@ -57,6 +59,7 @@ impl Engine {
                 (effect, _) => drop(outbox.try_send(effect)),
             }
         }
+        self.metrics.engine().published(published);
         match room {
             _ if sent < room => Sending::Done,
             0 => Sending::Blocked(outbox.clone()),

@@ -15,6 +15,9 @@ impl Limits {
     /// What holds where nothing else is said.
     pub const DEFAULT: Self = Self { connections: 4_096, per_address: 256 };
 
+    /// What holds for metrics.
+    pub(super) const FOR_METRICS: Self = Self { connections: 16, per_address: 8 };
+
     /// As many connections as a process may have that has no more than `files` open, with room for the rest of what it does.
     #[must_use]
     pub const fn within(self, files: usize) -> Self {

@@ -52,6 +52,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where public presence is served without TLS too.
     pub public_listen: Option<SocketAddr>,
+    /// Where metrics are served, without TLS.
+    pub metrics_listen: Option<SocketAddr>,
     /// The certificate and its chain, PEM; with `tls_key` or not at all.
     pub tls_cert: Option<PathBuf>,
     /// The certificate's key, PEM.
@@ -90,6 +92,7 @@ struct Tools {
 
 /// Everything that is served, but for the connections.
 pub fn router(settings: Settings, desk: Handle) -> Router {
+    let metrics = desk.metrics().clone();
     let presence = presence::routes(&settings, desk.clone());
     let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk });
     let ((own, _), (health, _)) = (v1::routes(), health::routes());
@@ -106,14 +109,17 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
         .merge(presence)
         .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))
+        .layer(from_fn_with_state(metrics, watch::count))
 }
 
 /// What is served without TLS: public presence, and nothing else.
 pub fn public_router(settings: &Settings, desk: Handle) -> Router {
+    let metrics = desk.metrics().clone();
     presence::routes(settings, desk)
         .fallback(async || presence::refuse(Failure::not_found()))
         .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))
+        .layer(from_fn_with_state(metrics, watch::count))
 }
 
 fn api(site: &Site, own: Router<Site>) -> Router<Site> {

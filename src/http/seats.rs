@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{activity::Activity, limits::Limits};
+use crate::metrics::{Metrics, Seated};
 
 /// How often it is said that there is no room.
 const SAY_EVERY: Duration = Duration::from_mins(1);
@@ -31,6 +32,7 @@ struct Taken {
     of_address: BTreeMap<IpAddr, usize>,
     /// When it was last said that there is no room.
     said: Option<Instant>,
+    metrics: Metrics,
 }
 
 /// One connection's place, as long as this lives.
@@ -41,9 +43,9 @@ pub(super) struct Seat {
 }
 
 impl Seats {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, metrics: Metrics) -> Self {
         let (by_number, of_address) = (BTreeMap::new(), BTreeMap::new());
-        Self(Arc::new(Mutex::new(Taken { limits, next: 0, by_number, of_address, said: None })))
+        Self(Arc::new(Mutex::new(Taken { limits, next: 0, by_number, of_address, said: None, metrics })))
     }
 
     /// A place for a connection from `peer`; `None` when there is none, and nobody who has one is idle.
@@ -71,8 +73,11 @@ impl Taken {
             self.say(has_room, peer);
         }
         if !has_room {
+            self.metrics.http().seated(Seated::Refused);
             return None;
         }
+        self.metrics.http().seated(Seated::Taken);
+        self.metrics.http().connections(1);
         let number = self.next;
         self.next += 1;
         *self.of_address.entry(peer).or_default() += 1;
@@ -86,12 +91,14 @@ impl Taken {
         let idle = theirs.filter_map(|(number, (_, activity))| Some((activity.idle_since()?, *number)));
         let Some((_, number)) = idle.min() else { return false };
         self.leave(number);
+        self.metrics.http().seated(Seated::Evicted);
         true
     }
 
     fn leave(&mut self, number: u64) {
         let Some((peer, activity)) = self.by_number.remove(&number) else { return };
         activity.end();
+        self.metrics.http().connections(-1);
         if let Some(of_peer) = self.of_address.get_mut(&peer) {
             *of_peer -= 1;
             if *of_peer == 0 {
@@ -132,7 +139,7 @@ mod tests {
     use super::*;
 
     fn seats(connections: usize, per_address: usize) -> Seats {
-        Seats::new(Limits { connections, per_address })
+        Seats::new(Limits { connections, per_address }, Metrics::default())
     }
 
     fn activity() -> Arc<Activity> {

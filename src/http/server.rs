@@ -17,11 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Settings, TlsError,
+    Settings, TlsError, admin,
     guard::Guard,
     headers,
     limits::{
-        GRACE, HEAD_MOST, HEAD_WAIT, HEADERS_MOST, PATIENCE, RESETS_MOST, SEND_MOST, STREAMS_MOST, WINDOW, WINDOWS,
+        GRACE, HEAD_MOST, HEAD_WAIT, HEADERS_MOST, Limits, PATIENCE, RESETS_MOST, SEND_MOST, STREAMS_MOST, WINDOW,
+        WINDOWS,
     },
     public_router, router,
     seats::Seats,
@@ -65,6 +66,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
+    /// What is served, in words.
+    protocol: &'static str,
     /// Without one there is no TLS.
     certificate: Option<Keeper>,
     seats: Seats,
@@ -85,12 +88,13 @@ impl Server {
     /// # Errors
     /// As [`Server::bind`].
     pub fn bind_on(socket: Option<TcpListener>, settings: Settings, desk: Handle) -> Result<Self, ServeError> {
-        let certificate = Keeper::start(&settings)?;
+        let metrics = desk.metrics().clone();
+        let certificate = Keeper::start(&settings, metrics.clone())?;
         let (listener, address) = take(socket, settings.listen, "listen")?;
-        let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
+        let (seats, request_most) = (Seats::new(settings.limits, metrics), settings.request_timeout);
         let only_https = from_fn_with_state(settings.hsts, headers::only_https);
         let router = router(settings, desk).layer(only_https);
-        Ok(Self { listener, address, router, certificate: Some(certificate), seats, request_most })
+        Ok(Self { listener, address, router, protocol: "HTTPS", certificate: Some(certificate), seats, request_most })
     }
 
     /// The server for who can not speak TLS, where `settings` want one: public presence, and nothing else.
@@ -112,16 +116,33 @@ impl Server {
     ) -> Result<Option<Self>, ServeError> {
         let there = socket.as_ref().and_then(|socket| socket.local_addr().ok());
         let Some(wanted) = settings.public_listen.or(there) else { return Ok(None) };
-        let (listener, address) = take(socket, wanted, "public_listen")?;
-        let (seats, request_most) = (Seats::new(settings.limits), settings.request_timeout);
-        Ok(Some(Self {
-            listener,
-            address,
-            router: public_router(settings, desk),
-            certificate: None,
-            seats,
-            request_most,
-        }))
+        let taken = take(socket, wanted, "public_listen")?;
+        let seats = Seats::new(settings.limits, desk.metrics().clone());
+        let router = public_router(settings, desk);
+        Ok(Some(Self::plain(taken, router, "public presence without TLS", seats, settings.request_timeout)))
+    }
+
+    /// The server for metrics, where `settings` want one: these, without TLS, and nothing else. Few connections are for it, and
+    /// they are its own, so that whoever watches gets in when all others are taken.
+    ///
+    /// # Errors
+    /// The address, and what to do about it.
+    pub fn bind_metrics(settings: &Settings, desk: Handle) -> Result<Option<Self>, ServeError> {
+        let Some(wanted) = settings.metrics_listen else { return Ok(None) };
+        let taken = take(None, wanted, "metrics_listen")?;
+        let seats = Seats::new(Limits::FOR_METRICS, desk.metrics().clone());
+        let router = admin::metrics_router(desk);
+        Ok(Some(Self::plain(taken, router, "metrics without TLS", seats, settings.request_timeout)))
+    }
+
+    fn plain(
+        (listener, address): (TcpListener, SocketAddr),
+        router: Router,
+        protocol: &'static str,
+        seats: Seats,
+        request_most: Duration,
+    ) -> Self {
+        Self { listener, address, router, protocol, certificate: None, seats, request_most }
     }
 
     /// Counts the connections to both together.
@@ -149,12 +170,11 @@ impl Server {
     /// # Errors
     /// When the operating system takes the listening socket away.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
-        let Self { listener, address, router, certificate, seats, request_most } = self;
+        let Self { listener, address, router, protocol, certificate, seats, request_most } = self;
         let failed = |source| ServeError::Serve { address, source };
         let handle = axum_server::Handle::new();
         let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
         set_limits(server.http_builder());
-        let protocol = if certificate.is_some() { "HTTPS" } else { "public presence without TLS" };
         info!(%address, "{protocol} is served");
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = async {

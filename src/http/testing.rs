@@ -32,6 +32,7 @@ use crate::{
         SuspensionFields, UnixTime, UserFields, Who, Write,
     },
     engine::{Engine, Fact, Handle, unix_now},
+    metrics::Metrics,
     store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 
@@ -102,6 +103,7 @@ pub(super) fn settings() -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_listen: None,
+        metrics_listen: None,
         tls_cert: None,
         tls_key: None,
         state: "/nonexistent".into(),
@@ -162,7 +164,7 @@ impl Rig {
         let desk = Desk::new(policy, Instant::now().into_std());
         let wall = Arc::new(AtomicU64::new(1_795_314_600));
         let clock = Clock::Set(wall.clone());
-        let (engine, desk, facts) = Engine::by(clock, desk, committer, CancellationToken::new());
+        let (engine, desk, facts) = Engine::by(clock, Metrics::default(), desk, committer, CancellationToken::new());
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run(stop.clone()));

@@ -11,7 +11,8 @@ use axum::{
 use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info_span, warn};
 
-use super::Failure;
+use super::{Failure, libraryh3lp};
+use crate::metrics::{Api, Metrics};
 
 /// Notes a request in a span: the path as it was matched, so that neither names nor secrets in a query get into the log.
 pub(super) async fn trace(request: Request, next: Next) -> Response {
@@ -27,6 +28,42 @@ pub(super) async fn trace(request: Request, next: Next) -> Response {
     }
     .instrument(span)
     .await
+}
+
+/// Counts a request by what was asked for and what was answered, and takes its time.
+pub(super) async fn count(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let asked = request.extensions().get::<MatchedPath>().map_or(Api::None, |path| api(path.as_str()));
+    count_as(&metrics, asked, request, next).await
+}
+
+/// The same, where all is of one kind.
+pub(super) async fn count_all(
+    State((metrics, asked)): State<(Metrics, Api)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    count_as(&metrics, asked, request, next).await
+}
+
+async fn count_as(metrics: &Metrics, asked: Api, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let response = next.run(request).await;
+    metrics.http().answered(asked, response.status().as_str(), began.elapsed());
+    response
+}
+
+/// What a path leads to, as a route has it.
+fn api(path: &str) -> Api {
+    let is_below =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    match path {
+        "/healthz" | "/readyz" => Api::Health,
+        "/openapi.json" | "/docs" => Api::Docs,
+        _ if path.contains("/presence/") => Api::Presence,
+        _ if is_below("/v1") => Api::V1,
+        _ if libraryh3lp::VERSIONS.iter().any(|(prefix, _)| is_below(prefix)) => Api::LibraryH3lp,
+        _ => Api::None,
+    }
 }
 
 /// Gives up on a request that takes too long.

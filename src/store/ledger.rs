@@ -50,6 +50,16 @@ pub(super) struct Ledger {
     by_size: BTreeSet<(u64, u32)>,
     total: u64,
     writes: Writes,
+    removed: Removed,
+}
+
+/// Entries that were taken out.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Removed {
+    /// Since they were too old.
+    pub(super) outdated: u64,
+    /// Since there were too many.
+    pub(super) superfluous: u64,
 }
 
 impl Ledger {
@@ -71,6 +81,16 @@ impl Ledger {
         std::mem::take(&mut self.writes)
     }
 
+    /// How many entries there are.
+    pub(super) const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// What was taken out since this was last asked.
+    pub(super) fn take_removed(&mut self) -> Removed {
+        std::mem::take(&mut self.removed)
+    }
+
     /// Puts an entry behind the others, and takes out one of whoever has the most where there would be more than `most`.
     pub(super) fn note<S: Shelf>(&mut self, shelf: &S, noted: &Noted, most: u64) -> Result<(), S::Error> {
         let number = self.span.next;
@@ -81,6 +101,7 @@ impl Ledger {
         for _ in 0..2 {
             if self.total > most {
                 self.make_room(shelf)?;
+                self.removed.superfluous += 1;
             }
         }
         Ok(())
@@ -108,6 +129,7 @@ impl Ledger {
             }
             let account = self.whose(shelf, number, noted.as_ref(), |share| share.first)?;
             self.take_out(number, account);
+            self.removed.outdated += 1;
         }
         Ok(())
     }

@@ -38,7 +38,10 @@ use super::{
     ledger::{self, Ledger, Shelf, Writes},
     record::{self, KINDS, Owners, Unreadable},
 };
-use crate::domain::{Noted, Record, UnixTime, Write};
+use crate::{
+    domain::{Noted, Record, UnixTime, Write},
+    metrics::Metrics,
+};
 
 /// The most writes that are made in one transaction.
 pub const CHUNK: usize = 4_096;
@@ -71,6 +74,7 @@ pub struct SledStore {
     audit_most: u64,
     failed: Option<String>,
     folder: Folder,
+    metrics: Metrics,
 }
 
 /// What was there after the last commit.
@@ -125,9 +129,9 @@ impl SledStore {
             .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
         let acknowledged = folder.acknowledged()?;
         let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default() });
-        let (audit_most, failed) = (audit::MOST, None);
+        let (audit_most, failed, metrics) = (audit::MOST, None, Metrics::default());
         let ledger = Ledger::of(counts.audit);
-        let mut opened = Self { db, file, acknowledged, counts, ledger, trail, audit_most, failed, folder };
+        let mut opened = Self { db, file, acknowledged, counts, ledger, trail, audit_most, failed, folder, metrics };
         opened.check_commits()?;
         opened.load_shares()?;
         opened.finish_pending()?;
@@ -139,6 +143,13 @@ impl SledStore {
     #[must_use]
     pub fn with_audit_most(self, audit_most: u64) -> Self {
         Self { audit_most, ..self }
+    }
+
+    /// The same, where others see how long it takes.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        metrics.store().audit(self.ledger.total(), 0, 0);
+        Self { metrics, ..self }
     }
 
     /// Lets the audit log be read as far as it is on disk.
@@ -263,6 +274,17 @@ impl SledStore {
         self.make(change)
     }
 
+    fn keep(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        if let Some(cause) = &self.failed {
+            return Err(StoreError::Failed { path: self.folder.store(), cause: cause.clone() });
+        }
+        // Nothing has begun, so this one alone is refused.
+        self.folder.check_room()?;
+        let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
+        self.failed = result.as_ref().err().map(in_words);
+        result
+    }
+
     fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
         let (db, most, ledger) = (&self.db, self.audit_most, &mut self.ledger);
         let counts = guarded(&self.folder, || {
@@ -270,10 +292,14 @@ impl SledStore {
             let before = Counts { pending, audit: ledger.span, ..self.counts.clone() };
             apply(db, writes, &ledger.take_writes(), &before)
         })?;
-        guarded(&self.folder, || db.flush())?;
-        // What `flush` handed to the kernel is not on disk yet.
-        self.file.sync_data().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))?;
+        self.metrics.store().flush(|| {
+            guarded(&self.folder, || db.flush())?;
+            // What `flush` handed to the kernel is not on disk yet.
+            self.file.sync_data().map_err(|error| self.folder.unwritten("could not sync", &self.folder.store(), error))
+        })?;
         self.acknowledged.write(counts.commits)?;
+        let removed = self.ledger.take_removed();
+        self.metrics.store().audit(self.ledger.total(), removed.outdated, removed.superfluous);
         self.counts = counts;
         self.show()
     }
@@ -290,14 +316,8 @@ impl Store for SledStore {
     }
 
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
-        if let Some(cause) = &self.failed {
-            return Err(StoreError::Failed { path: self.folder.store(), cause: cause.clone() });
-        }
-        // Nothing has begun, so this one alone is refused.
-        self.folder.check_room()?;
-        let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
-        self.failed = result.as_ref().err().map(in_words);
-        result
+        let metrics = self.metrics.clone();
+        metrics.store().commit(|| self.keep(change))
     }
 
     fn trail(&self) -> Arc<dyn Trail> {

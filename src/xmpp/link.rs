@@ -34,6 +34,7 @@ use super::{
 use crate::{
     domain::{BareJid, Effect, Input},
     engine::{Fact, Handle},
+    metrics::{self, Cause, Stanza},
 };
 
 /// Stanzas of the engine's that may wait to be sent; it keeps what does not fit.
@@ -80,6 +81,24 @@ pub(super) enum LinkError {
     Broken(#[from] Broken),
     #[error("rosterd is stopping")]
     Stopped,
+}
+
+impl LinkError {
+    /// As what it is counted; nothing where there is nothing wrong.
+    pub(super) const fn cause(&self) -> Option<Cause> {
+        Some(match self {
+            Self::Lookup { .. } | Self::NoAddress { .. } => Cause::Lookup,
+            Self::Connect { .. } => Cause::Connect,
+            Self::Handshake(_) | Self::NoComponent { .. } | Self::Unexpected(_) => Cause::Handshake,
+            Self::Refused(_) => Cause::Refused,
+            Self::Ended(_) | Self::Closed => Cause::Ended,
+            Self::Cut | Self::Io(_) => Cause::Cut,
+            Self::Silent(_) | Self::Deaf(_) => Cause::Silent,
+            Self::Rival { .. } => Cause::Rival,
+            Self::Broken(_) => Cause::Broken,
+            Self::Stopped => return None,
+        })
+    }
 }
 
 /// An open stream.
@@ -133,7 +152,8 @@ impl<'a> Link<'a> {
         };
         let patience = settings.patience();
         let writer = Writer::new();
-        let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer };
+        let metrics = engine.metrics().link();
+        let sender = Sender { socket, patience, outbox, replies: replies_waiting, wire: &wire, writer, metrics };
 
         let working = async {
             if facts.send(up).await.is_err() {
@@ -296,6 +316,7 @@ impl Reader<'_> {
     }
 
     async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
+        self.count(piece);
         match self.wire.read(&mut self.parser, self.door.gate(), piece) {
             Reading::Tell(fact) => self.tell(fact).await,
             Reading::Asked(request) => self.answer(*request).await,
@@ -324,6 +345,15 @@ impl Reader<'_> {
             Reading::Closed => Err(LinkError::Closed),
             Reading::Nothing => Ok(()),
         }
+    }
+
+    fn count(&self, piece: Piece) {
+        let stanza = match piece {
+            Piece::Stanza => Stanza::written(self.door.gate().bytes()),
+            Piece::Dropped(_) => Stanza::Other,
+            Piece::Header | Piece::Footer => return,
+        };
+        self.engine.metrics().link().received(stanza);
     }
 
     /// Does what is to be done next to find out whether somebody else serves our domain.
@@ -428,6 +458,7 @@ struct Sender<'a> {
     replies: mpsc::Receiver<Element>,
     wire: &'a Wire,
     writer: Writer,
+    metrics: &'a metrics::Link,
 }
 
 impl Sender<'_> {
@@ -477,8 +508,9 @@ impl Sender<'_> {
     }
 
     fn put(&mut self, stanza: &Element) {
-        if let Err(error) = self.writer.put(stanza) {
-            error!(%error, "a stanza of our own can not be written");
+        match self.writer.put(stanza) {
+            Ok(()) => self.metrics.sent(Stanza::named(stanza.name())),
+            Err(error) => error!(%error, "a stanza of our own can not be written"),
         }
     }
 

@@ -105,6 +105,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
         let (error, lasted) = match opened {
             Ok(link) => {
                 info!(server = settings.server, domain = settings.domain, "link up");
+                engine.metrics().link().connected();
                 let since = Instant::now();
                 let rivals =
                     settings.lookout.map(|lookout| Rivals::new(lookout, settings.patience(), &nonce, number, since));
@@ -113,6 +114,9 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
             Err(error) => (error, Duration::ZERO),
         };
         let why = telemetry::chain(&error);
+        if let Some(cause) = error.cause() {
+            engine.metrics().link().failed(cause);
+        }
         if matches!(error, LinkError::Stopped) {
             info!(server = settings.server, "link closed");
             // The engine may be gone already, or busy with its own end.

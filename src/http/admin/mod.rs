@@ -6,6 +6,7 @@ mod command;
 mod dump;
 mod log_level;
 mod login;
+mod metrics;
 mod status;
 mod token;
 
@@ -36,7 +37,15 @@ pub use login::{LoginCommand, LoginStatus, SessionStatus};
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 pub use token::{TokenCommand, TokenStatus};
 
-use crate::{domain::Who, engine::Handle, telemetry::Levels};
+pub(super) use metrics::router as metrics_router;
+
+use super::watch;
+use crate::{
+    domain::Who,
+    engine::Handle,
+    metrics::{Api, Metrics},
+    telemetry::Levels,
+};
 
 /// How long requests that were begun may take once the daemon stops.
 const GRACE: Duration = Duration::from_secs(3);
@@ -65,6 +74,7 @@ pub struct AdminServer {
     listener: UnixListener,
     path: PathBuf,
     router: Router,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +107,8 @@ impl AdminServer {
         }
         let listener = UnixListener::bind(path).map_err(io)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(io)?;
-        Ok(Self { listener, path: path.to_owned(), router: router(handle, format) })
+        let metrics = handle.metrics().clone();
+        Ok(Self { listener, path: path.to_owned(), router: router(handle, format), metrics })
     }
 
     /// The same, and how much is logged can be changed through it.
@@ -111,7 +122,9 @@ impl AdminServer {
     /// # Errors
     /// When the socket can not be served any more.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
-        let service = self.router.layer(middleware::from_fn(let_in)).into_make_service_with_connect_info::<Peer>();
+        let count = middleware::from_fn_with_state((self.metrics, Api::Admin), watch::count_all);
+        let router = self.router.layer(middleware::from_fn(let_in)).layer(count);
+        let service = router.into_make_service_with_connect_info::<Peer>();
         let serving = axum::serve(self.listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
         let overdue = async {
             stop.cancelled().await;
@@ -134,8 +147,8 @@ fn router(handle: Handle, format: Format) -> Router {
         .route("/import", post(dump::import))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state((handle.clone(), format));
-    let commands = Router::new().route("/command", post(command::take)).with_state(handle);
-    commands.merge(dumps)
+    let commands = Router::new().route("/command", post(command::take)).route(metrics::PATH, metrics::route());
+    commands.with_state(handle).merge(dumps)
 }
 
 async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request, next: Next) -> Response {

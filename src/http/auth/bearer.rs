@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use axum::http::HeaderMap;
 
 use super::{Failure, Found, Site, credentials, hashed, unix_now};
-use crate::domain::{Edit, TOUCH_EVERY, Who};
+use crate::{
+    domain::{Edit, TOUCH_EVERY, Who},
+    metrics::Login,
+};
 
 /// The token that a request shows.
 pub(super) fn shown(headers: &HeaderMap) -> Option<&str> {
@@ -23,11 +26,17 @@ pub(super) fn find(site: &Site, token: &str, from: Option<IpAddr>) -> Result<Fou
         let touch = is_due.then(|| Edit::TouchToken { account, name: name.clone(), now });
         Some(Found { account, role: token.role, who: Who::Token { account, name }, touch })
     });
+    let metrics = site.desk.metrics().http();
     if let Some(found) = found {
+        metrics.login(Login::Accepted);
         return Ok(found);
     }
     let throttle = &site.doors.throttle;
-    throttle.check_address(from).map_err(Failure::too_many)?;
+    if let Err(wait) = throttle.check_address(from) {
+        metrics.login(Login::Throttled);
+        return Err(Failure::too_many(wait));
+    }
     throttle.fail(from, None);
+    metrics.login(Login::Refused);
     Err(Failure::unauthenticated().saying("there is no such token, or it has expired").denying_token())
 }

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::Secret,
     domain::{AccountId, By, Edit, Name, Role, Who},
+    metrics::Login,
 };
 
 /// What who finds too many waiting is told to wait.
@@ -85,6 +86,22 @@ pub(in crate::http) enum Memory {
 
 /// The login with this name and password. A name that nobody has takes as long as a wrong password.
 pub(in crate::http) async fn check_password(
+    site: &Site,
+    shown: (&str, Secret),
+    from: Option<IpAddr>,
+    memory: Memory,
+) -> Result<Known, Denied> {
+    let known = look_at(site, shown, from, memory).await;
+    site.desk.metrics().http().login(match &known {
+        Ok(_) => Login::Accepted,
+        Err(Denied::Wrong) => Login::Refused,
+        Err(Denied::Wait(_)) => Login::Throttled,
+        Err(Denied::Busy) => Login::Busy,
+    });
+    known
+}
+
+async fn look_at(
     site: &Site,
     (name, password): (&str, Secret),
     from: Option<IpAddr>,

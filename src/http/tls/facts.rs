@@ -17,7 +17,7 @@ const NAMES_MOST: usize = 8;
 /// Until when a certificate holds, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
-    until: SystemTime,
+    pub(super) until: SystemTime,
     /// DNS names and addresses, as they stand in it.
     names: Vec<String>,
 }

@@ -19,6 +19,7 @@ use super::{
     Loaded, Settings, Source, TlsError,
     facts::{Facts, SOON},
 };
+use crate::metrics::Metrics;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(10);
@@ -52,6 +53,7 @@ pub(in crate::http) struct Keeper {
     served: RustlsConfig,
     state: State,
     asked: Option<watch::Receiver<()>>,
+    metrics: Metrics,
 }
 
 #[derive(Debug)]
@@ -68,14 +70,15 @@ struct State {
 
 impl Keeper {
     /// Reads the certificate that `settings` name, or makes one.
-    pub(in crate::http) fn start(settings: &Settings) -> Result<Self, TlsError> {
+    pub(in crate::http) fn start(settings: &Settings, metrics: Metrics) -> Result<Self, TlsError> {
         let source = Source::of(settings)?;
         let now = SystemTime::now();
         let (loaded, seen) = source.load_stamped(now);
         let loaded = loaded?;
         loaded.facts.log(&source.files().cert, now);
+        metrics.http().certificate(loaded.facts.until);
         let state = State { source, facts: loaded.facts, seen, trouble: None, checked: Instant::now() };
-        Ok(Self { served: RustlsConfig::from_config(loaded.config), state, asked: None })
+        Ok(Self { served: RustlsConfig::from_config(loaded.config), state, asked: None, metrics })
     }
 
     /// What is put in here later, new connections get.
@@ -90,7 +93,7 @@ impl Keeper {
 
     /// Looks at the files for ever.
     pub(in crate::http) async fn run(self) -> Infallible {
-        let Self { served, mut state, mut asked } = self;
+        let Self { served, mut state, mut asked, metrics } = self;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -112,6 +115,7 @@ impl Keeper {
                 Seen::Same => {}
                 Seen::New(loaded) => {
                     loaded.facts.log(&state.source.files().cert, SystemTime::now());
+                    metrics.http().certificate(loaded.facts.until);
                     served.reload_from_config(loaded.config);
                 }
                 Seen::Trouble(error) => warn!(error, "the new certificate can not be used: the old one is served on"),
@@ -229,7 +233,7 @@ mod tests {
             tls_key: given("tls/key.pem"),
             ..testing::settings()
         };
-        let state = Keeper::start(&settings).unwrap().state;
+        let state = Keeper::start(&settings, Metrics::default()).unwrap().state;
         Place { folder, state }
     }
 
