@@ -127,7 +127,8 @@
 //! 8. Facts do not wait for the store, reads wait for neither, and a link that takes nothing stops nobody; nor does one that
 //!    takes much: what is sent goes out in turns with what comes in.
 //! 9. Every queue of work has a bound, every task an owner, and everything stops on one token, in the order of
-//!    [`app::serve`].
+//!    [`app::serve`], within ten seconds, whatever hangs. What feeds the service manager's watchdog is a turn of the engine's
+//!    loop ([`engine::Handle::turn`]), and nothing that lives beside it.
 //! 10. Numbers of accounts, users and queues are never used again.
 //! 11. Nobody is enabled before their suspension ends, by people's clock, and nobody stays suspended for longer than it takes to
 //!     notice and to store it; those that ended before a start come before its first fact (`tests/suspensions.rs`).

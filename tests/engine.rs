@@ -25,6 +25,7 @@ use rosterd::{
         Record, Refusal, Seen, Show, UserFields, UserId, Who, Write,
     },
     engine::{EditError, Engine, Fact, Handle},
+    lifecycle::watchdog::feed,
     store::{Committer, MemoryStore, Store, StoreError, Trail},
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
@@ -531,4 +532,75 @@ async fn a_sweep_says_how_far_it_is() {
     // Once on the way, and once at the end with how many were heard.
     assert!(lines.iter().any(|line| line.contains("swept 1/1") && !line.contains("heard")), "{log}");
     assert!(lines.iter().any(|line| line.contains("swept 1/1") && line.contains("heard=0")), "{log}");
+}
+
+#[tokio::test]
+async fn turns_wait_neither_for_the_store_nor_for_the_link() {
+    let mut world = World::new().await;
+    let edits: Vec<_> = (0..2_500).map(|number| world.create_queue(&format!("queue{number}"))).collect();
+    within("the commit begins", world.began.recv()).await;
+    let (outbox, _taken_by_nobody) = mpsc::channel(1);
+    world.fact(Fact::LinkUp(outbox)).await;
+    for _ in 0..3 {
+        assert!(within("a turn", world.engine.turn()).await);
+    }
+    assert!(edits.iter().all(|edit| !edit.is_finished()), "the disk is as slow as before");
+    world.allow_all();
+    world.stop.cancel();
+    within("the engine ends", world.task).await.unwrap();
+    assert!(!world.engine.turn().await, "it has ended");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn there_are_no_turns_while_somebody_keeps_the_desk() {
+    let world = World::new().await;
+    assert!(within("a turn", world.engine.turn()).await);
+    let (holds, held) = sync_channel(0);
+    let (release, released) = sync_channel::<()>(0);
+    let engine = world.engine.clone();
+    let reader = std::thread::spawn(move || {
+        engine.read(|_| {
+            holds.send(()).unwrap();
+            let _ = released.recv();
+        });
+    });
+    held.recv().unwrap();
+    let beats = Arc::new(AtomicUsize::new(0));
+    let (engine, counted) = (world.engine.clone(), beats.clone());
+    let alive = move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    };
+    let feeding = tokio::spawn(async move { feed(Duration::from_millis(20), || engine.turn(), alive).await });
+    // However long: where the engine is stuck there is not one.
+    assert!(timeout(Duration::from_millis(300), world.engine.turn()).await.is_err());
+    assert_eq!(beats.load(Ordering::SeqCst), 0);
+    drop(release);
+    reader.join().unwrap();
+    within("it goes on", async {
+        while beats.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    world.stop.cancel();
+    within("the feeding ends with the engine", feeding).await.unwrap();
+}
+
+#[test]
+fn a_disk_that_hangs_does_not_keep_the_process_from_its_end() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let allow = runtime.block_on(async {
+        let mut world = World::new().await;
+        let _edit = world.create_queue("law");
+        within("the commit begins", world.began.recv()).await;
+        world.stop.cancel();
+        world.allow.take()
+    });
+    let (ended, end) = sync_channel(1);
+    std::thread::spawn(move || {
+        runtime.shutdown_timeout(Duration::from_millis(50));
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(LIMIT).expect("it ends while the commit goes on");
+    drop(allow);
 }

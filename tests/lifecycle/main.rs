@@ -18,11 +18,17 @@ mod times;
 
 mod command_line;
 mod described;
+mod ending;
 mod files;
 mod kills;
+mod link;
 mod log_level;
 mod old_clients;
 mod public;
+mod service_manager;
+mod sockets;
+
+use std::net::SocketAddr;
 
 use anyhow::Result;
 
@@ -32,14 +38,21 @@ use ports::Port;
 /// A folder and ports for one daemon.
 struct Place {
     _ports: [Port; 2],
+    /// Where its chat server is wanted.
+    server: SocketAddr,
     folder: tempfile::TempDir,
     site: Site,
 }
 
 fn place() -> Result<Place> {
+    place_with("")
+}
+
+/// With more lines for the section `[xmpp]`.
+fn place_with(link: &'static str) -> Result<Place> {
     let folder = tempfile::tempdir()?;
     let ports = [Port::free()?, Port::free()?];
     let [server, https] = ports.each_ref().map(Port::address);
-    let site = site::site_for_tests(folder.path(), &site::Settings::new(server, https))?;
-    Ok(Place { _ports: ports, folder, site })
+    let site = site::site_for_tests(folder.path(), &site::Settings { link, ..site::Settings::new(server, https) })?;
+    Ok(Place { _ports: ports, server, folder, site })
 }

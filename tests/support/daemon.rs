@@ -51,11 +51,16 @@ impl Site {
         self.state.join("tls/cert.pem")
     }
 
-    /// Starts the program.
-    pub(crate) fn launch(&self) -> Result<Process> {
+    /// What starts the program.
+    pub(crate) fn command(&self) -> Command {
         let mut command = process::command(&self.binary, &[]);
         command.current_dir(&self.folder).arg("--config").arg(&self.config).arg("serve");
-        Process::start("rosterd", command)
+        command
+    }
+
+    /// Starts the program.
+    pub(crate) fn launch(&self) -> Result<Process> {
+        Process::start("rosterd", self.command())
     }
 }
 

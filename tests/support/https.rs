@@ -79,12 +79,14 @@ impl Https {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let request = request.body(body.map(Value::to_string).unwrap_or_default().into())?;
-        let answer = async {
-            let socket = TcpStream::connect(self.address).await?;
-            let name = ServerName::try_from("localhost")?;
-            exchange(self.connector.connect(name, socket).await?, request).await
-        };
+        let answer = async { self.ask_on(TcpStream::connect(self.address).await?, request).await };
         bounded(&format!("{method} https://{}{path}", self.address), answer).await
+    }
+
+    /// Asks once, on a connection that is there already.
+    pub(crate) async fn ask_on(&self, socket: TcpStream, request: Request<Full<Bytes>>) -> Result<Reply> {
+        let name = ServerName::try_from("localhost")?;
+        exchange(self.connector.connect(name, socket).await?, request).await
     }
 
     /// Reads.

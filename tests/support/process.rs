@@ -30,10 +30,15 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, privileges: &[&str])
 
 impl Process {
     /// Starts `command`; both of its outputs go to the log.
-    pub(crate) fn start(name: &str, mut command: Command) -> Result<Self> {
+    pub(crate) fn start(name: &str, command: Command) -> Result<Self> {
+        Self::start_with(name, command, Stdio::null())
+    }
+
+    /// The same with something as its standard input.
+    pub(crate) fn start_with(name: &str, mut command: Command, stdin: Stdio) -> Result<Self> {
         use std::os::unix::process::CommandExt;
         let (reader, writer) = io::pipe().context("no pipe")?;
-        command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
+        command.stdin(stdin).stdout(writer.try_clone()?).stderr(writer).process_group(0);
         let child = command.spawn().with_context(|| format!("could not start {name}"))?;
         drop(command);
         let (log, lines) = watch::channel(Vec::new());

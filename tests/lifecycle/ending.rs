@@ -1,0 +1,41 @@
+//! A stop where everybody hangs who can.
+
+use anyhow::{Result, ensure};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream, UnixStream},
+};
+
+use super::{
+    daemon::Daemon,
+    link::{self, Link},
+    place_with,
+};
+
+/// A request whose body never comes to its end.
+fn half_a_request(path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{{")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_ends_though_everybody_hangs() -> Result<()> {
+    let place = place_with(link::SETTINGS)?;
+    let server = TcpListener::bind(place.server).await?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    // A server that takes the link, and nothing after that: it does not even say goodbye.
+    let _link = Link::accept(&server).await?;
+    let mut import = UnixStream::connect(place.folder.path().join("admin.sock")).await?;
+    import.write_all(half_a_request("/import").as_bytes()).await?;
+    let mut silent = TcpStream::connect(place.site.https).await?;
+    silent.write_all(&[22, 3, 1, 2]).await?;
+    ensure!(daemon.https()?.get("/healthz").await?.status == 200, "all of this was taken before");
+    daemon.stop().await?;
+    let log = daemon.log();
+    ensure!(log.contains("took too long to say goodbye"), "{log}");
+    for part in ["status", "https", "admin", "link", "engine"] {
+        ensure!(log.contains(&format!("stopped part=\"{part}\"")), "{part}: {log}");
+    }
+    ensure!(!log.contains("going on without it"), "each part keeps its own bound: {log}");
+    Ok(())
+}
