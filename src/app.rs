@@ -210,9 +210,11 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
     if let Some(within) = notify::alive_within() {
         let (stop, handle) = (watchdog_part.stop_token(), handle.clone());
         let feeding = async move {
-            watchdog::feed(within, || handle.turn(), notify::alive).await;
-            // The engine has ended, which is told elsewhere.
-            stop.cancelled().await;
+            let feeding = watchdog::feed(within, || handle.turn(), notify::alive);
+            if stop.run_until_cancelled(feeding).await.is_some() {
+                // The engine has ended, which is told elsewhere.
+                stop.cancelled().await;
+            }
         };
         watchdog_part.start(feeding, &failed);
     }

@@ -7,9 +7,10 @@ use tokio::{
 };
 
 use super::{
-    daemon::Daemon,
+    https::Https,
     link::{self, Link},
     place_with,
+    process::Process,
 };
 
 /// A request whose body never comes to its end.
@@ -21,19 +22,24 @@ fn half_a_request(path: &str) -> String {
 async fn it_ends_though_everybody_hangs() -> Result<()> {
     let place = place_with(link::SETTINGS)?;
     let server = TcpListener::bind(place.server).await?;
-    let mut daemon = Daemon::start(place.site.clone())?;
-    daemon.serves().await?;
+    // Under a watchdog, too.
+    let mut command = place.site.command();
+    command.env("WATCHDOG_USEC", "30000000");
+    let mut rosterd = Process::start("rosterd", command)?;
+    rosterd.wait_line("that HTTPS is served", |line| line.contains("HTTPS is served")).await?;
     // A server that takes the link, and nothing after that: it does not even say goodbye.
     let _link = Link::accept(&server).await?;
     let mut import = UnixStream::connect(place.folder.path().join("admin.sock")).await?;
     import.write_all(half_a_request("/import").as_bytes()).await?;
     let mut silent = TcpStream::connect(place.site.https).await?;
     silent.write_all(&[22, 3, 1, 2]).await?;
-    ensure!(daemon.https()?.get("/healthz").await?.status == 200, "all of this was taken before");
-    daemon.stop().await?;
-    let log = daemon.log();
+    let https = Https::new(place.site.https, &place.site.certificate())?;
+    ensure!(https.get("/healthz").await?.status == 200, "all of this was taken before");
+    let status = rosterd.stop().await?;
+    let log = rosterd.log();
+    ensure!(status.success(), "{status}\n{log}");
     ensure!(log.contains("took too long to say goodbye"), "{log}");
-    for part in ["status", "https", "admin", "link", "engine"] {
+    for part in ["status", "https", "admin", "link", "engine", "watchdog"] {
         ensure!(log.contains(&format!("stopped part=\"{part}\"")), "{part}: {log}");
     }
     ensure!(!log.contains("going on without it"), "each part keeps its own bound: {log}");
