@@ -77,7 +77,7 @@
 //! A follower whose server says that they are gone for good is told nothing from that moment, and is no follower once that is
 //! on disk. A server that can not reach theirs says nothing about them.
 //!
-//! What comes over HTTPS goes through a seat (`http/seats.rs`: who is idle longest gives way), TLS, and a guard (`http/guard.rs`:
+//! What comes over HTTPS goes through a seat (`http/seats.rs`: who is idle longest gives way, then who is slow), TLS, and a guard (`http/guard.rs`:
 //! what is silent, takes no answer, or makes up no requests, is cut off), and only then to HTTP, whose limits stand in
 //! `http/limits.rs`. Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is
 //! read anew on SIGHUP ([`lifecycle::Reload`]); certificates also when their files change (`http/tls/reload.rs`).

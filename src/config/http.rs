@@ -142,8 +142,9 @@ const ATTEMPTS_PER_ADDRESS: Key = Key {
     path: "http.attempts_per_address",
     value: Given::Default("20"),
     taken: Taken::AtOnce,
-    doc: "How many logins and tokens of one address (of IPv6: of one /64) may be wrong at once. After that there is one more \
-          attempt every attempt_every; meanwhile the answer is 429. Who is logged in goes on.",
+    doc: "How many logins of one address (of IPv6: of one /64) may be wrong at once, and, counted apart, how many tokens. After \
+          that there is one more attempt every attempt_every; meanwhile the answer is 429. Who is logged in goes on. Of an IPv6 \
+          /48 eight times as many logins may be wrong, and eight come back in that time.",
 };
 const ATTEMPTS_PER_NAME: Key = Key {
     path: "http.attempts_per_name",
@@ -182,8 +183,8 @@ const MAX_CONNECTIONS: Key = Key {
     path: "http.max_connections",
     value: Given::Default("4096"),
     taken: Taken::AtStart,
-    doc: "How many connections there may be. One more takes the place of the one that was idle longest. Fewer where the \
-          process may not open that many files, which the log says.",
+    doc: "How many connections there may be. One more takes the place of the one that was idle longest, or of one \
+          whose client is slow. Fewer where the process may not open that many files, which the log says.",
 };
 const MAX_CONNECTIONS_PER_ADDRESS: Key = Key {
     path: "http.max_connections_per_address",

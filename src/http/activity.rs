@@ -3,14 +3,15 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use axum::{
+    BoxError,
     body::{Body, Bytes, HttpBody},
     extract::Request,
     http::Response,
@@ -25,14 +26,28 @@ use super::limits::{CREDIT_AT_FIRST, CREDIT_EACH, CREDIT_MOST, IDLE_MOST, STALL_
 /// The most bytes of a reply that are handed on at a time, so that it is known whether somebody takes them.
 const PIECE: usize = 16 * 1_024;
 
+/// What one request counts in [`Activity::open`], beside whether it waits for the client.
+const ONE_OPEN: u64 = 1 << 32;
+
+/// A connection that can go where somebody else needs its place, and since when; those that should go first are less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Nothing was asked since then.
+    Idle(Instant),
+    /// All that was asked waits for the client: for a body that it began to send then, or for an answer to be taken of which it
+    /// last took something then.
+    Waiting(Instant),
+}
+
 /// What goes on on one connection. Whoever polls the connection is woken when it should end.
 #[derive(Debug)]
 pub(super) struct Activity {
     began: Instant,
     /// Milliseconds from then to when a request last began, or a piece of a reply was last taken.
     last: AtomicU64,
-    /// Requests that are in work, and replies of which a part is left.
-    open: AtomicUsize,
+    /// Requests that are in work and replies of which a part is left, times [`ONE_OPEN`], and how many of them wait for the
+    /// client.
+    open: AtomicU64,
     /// Bytes that may come before the next request.
     credit: AtomicU64,
     /// Whether it has to go, to make room for others.
@@ -47,7 +62,7 @@ impl Activity {
         Self {
             began: Instant::now(),
             last: AtomicU64::new(0),
-            open: AtomicUsize::new(0),
+            open: AtomicU64::new(0),
             credit: AtomicU64::new(CREDIT_AT_FIRST),
             is_unwanted: AtomicBool::new(false),
             connection: AtomicWaker::new(),
@@ -55,18 +70,22 @@ impl Activity {
         }
     }
 
-    /// Since when nothing was asked; `None` while something is being answered.
-    pub(super) fn idle_since(&self) -> Option<Instant> {
-        (self.open.load(Ordering::SeqCst) == 0).then(|| self.last())
+    /// Whether it can go; `None` while something is being done for it.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        let open = self.open.load(Ordering::SeqCst);
+        if open == 0 {
+            return Some(Spare::Idle(self.last()));
+        }
+        (open / ONE_OPEN == open % ONE_OPEN).then(|| Spare::Waiting(self.last()))
     }
 
     /// When it ends unless something goes on. So a reply without an end has to send a piece now and then.
     pub(super) fn deadline(&self) -> Instant {
-        let most = if self.idle_since().is_some() { IDLE_MOST } else { self.request_most + STALL_MOST };
-        self.last() + most
+        let is_idle = self.open.load(Ordering::SeqCst) == 0;
+        self.last() + if is_idle { IDLE_MOST } else { self.request_most + STALL_MOST }
     }
 
-    /// Has it end as soon as nothing is being answered.
+    /// Has it end as soon as nothing is being done for it.
     pub(super) fn end(&self) {
         self.is_unwanted.store(true, Ordering::SeqCst);
         self.connection.wake();
@@ -74,7 +93,7 @@ impl Activity {
 
     /// Whether it should end now. If not, who polls is woken when that changes.
     pub(super) fn should_end(&self, cx: &Context<'_>) -> bool {
-        self.is_unwanted(cx) && self.idle_since().is_some()
+        self.is_unwanted(cx) && self.spare().is_some()
     }
 
     /// Whether it has to go, as soon as it can. If not, who polls is woken when that changes.
@@ -102,23 +121,68 @@ impl Activity {
 
 /// A request that is in work, or the reply to it that was not sent whole.
 #[derive(Debug)]
-struct Open(Arc<Activity>);
+pub(super) struct Open {
+    activity: Arc<Activity>,
+    is_waiting: AtomicBool,
+}
 
 impl Open {
-    fn begin(activity: &Arc<Activity>) -> Self {
+    pub(super) fn begin(activity: &Arc<Activity>) -> Arc<Self> {
         activity.goes_on();
-        activity.open.fetch_add(1, Ordering::SeqCst);
+        activity.open.fetch_add(ONE_OPEN, Ordering::SeqCst);
         let earned = |credit: u64| Some(credit.saturating_add(CREDIT_EACH).min(CREDIT_MOST));
         let _ = activity.credit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, earned);
-        Self(activity.clone())
+        Arc::new(Self { activity: activity.clone(), is_waiting: AtomicBool::new(false) })
+    }
+
+    /// Notes whether the client has to do something before it goes on.
+    pub(super) fn waits(&self, is_waiting: bool) {
+        if self.is_waiting.swap(is_waiting, Ordering::SeqCst) == is_waiting {
+            return;
+        }
+        if is_waiting {
+            self.activity.open.fetch_add(1, Ordering::SeqCst);
+            self.activity.connection.wake();
+        } else {
+            self.activity.open.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.goes_on();
-        self.0.open.fetch_sub(1, Ordering::SeqCst);
-        self.0.connection.wake();
+        self.waits(false);
+        self.activity.goes_on();
+        self.activity.open.fetch_sub(ONE_OPEN, Ordering::SeqCst);
+        self.activity.connection.wake();
+    }
+}
+
+/// A request's body, of which it is noted while it does not come.
+#[derive(Debug)]
+struct Awaited<B> {
+    body: B,
+    open: Weak<Open>,
+}
+
+impl<B: HttpBody + Unpin> HttpBody for Awaited<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Some(open) = self.open.upgrade() {
+            open.waits(frame.is_pending());
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -133,7 +197,8 @@ type Finish<E> = Box<dyn FnOnce(Result<Response<Body>, E>) -> Result<Response<Pi
 
 impl<S, B> Service<Request<B>> for Noted<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<Body>>,
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     type Response = Response<Piecewise>;
     type Error = S::Error;
@@ -145,8 +210,10 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let open = Open::begin(&self.activity);
+        let request = request.map(|body| Body::new(Awaited { body, open: Arc::downgrade(&open) }));
         let finish: Finish<S::Error> = Box::new(move |reply| {
-            open.0.goes_on();
+            open.waits(false);
+            open.activity.goes_on();
             Ok(reply?.map(|body| Piecewise { body, rest: Bytes::new(), open }))
         });
         self.inner.call(request).map(finish)
@@ -159,7 +226,7 @@ pub(super) struct Piecewise {
     body: Body,
     /// What was taken out of the body, and is to be sent first.
     rest: Bytes,
-    open: Open,
+    open: Arc<Open>,
 }
 
 impl HttpBody for Piecewise {
@@ -167,7 +234,8 @@ impl HttpBody for Piecewise {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        self.open.0.goes_on();
+        self.open.activity.goes_on();
+        self.open.waits(false);
         if self.rest.is_empty() {
             let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(cx)?) else { return Poll::Ready(None) };
             match frame.into_data() {
@@ -175,6 +243,8 @@ impl HttpBody for Piecewise {
                 Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
             }
         }
+        // Until somebody asks for the next.
+        self.open.waits(true);
         let most = self.rest.len().min(PIECE);
         Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(most)))))
     }

@@ -136,6 +136,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
         if self.activity.should_end(cx) {
             return Poll::Ready(Ok(()));
         }
+        // The seat is somebody else's: nothing new is taken in until what is being done for it is done.
+        if self.activity.is_unwanted(cx) {
+            return self.poll_late(cx).map(Ok);
+        }
         let before = buffer.filled().len();
         if let Poll::Ready(result) = Pin::new(&mut self.stream).poll_read(cx, buffer) {
             let took = self.took(buffer.filled().len() - before);
@@ -174,5 +178,58 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let result = Pin::new(&mut self.stream).poll_shutdown(cx);
         self.unless_unwanted(cx, result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+    use crate::http::{activity::Open, limits::Limits};
+
+    /// A connection that has told its version, and its other end.
+    fn connection(seats: &Seats) -> (Guarded<DuplexStream>, Arc<Activity>, DuplexStream) {
+        let activity = Arc::new(Activity::new(Duration::from_secs(30)));
+        let peer: SocketAddr = "192.0.2.1:443".parse().unwrap();
+        let seat = seats.take(peer.ip(), activity.clone()).unwrap();
+        let (stream, client) = duplex(64);
+        let (began, wake) = (Instant::now(), Box::pin(tokio::time::sleep(PATIENCE)));
+        (Guarded { stream, peer, _seat: seat, activity: activity.clone(), began, silent: None, wake }, activity, client)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whose_seat_is_given_away_asks_nothing_more() {
+        let seats = Seats::new(Limits { connections: 1, per_address: 1 });
+        let (mut ours, activity, mut client) = connection(&seats);
+        client.write_all(b"first").await.unwrap();
+        assert_eq!(ours.read(&mut [0; 9]).await.unwrap(), 5);
+        // It was idle when somebody else came, and has asked by the time it is told.
+        let (_theirs, ..) = connection(&seats);
+        let (first, second) = (Open::begin(&activity), Open::begin(&activity));
+        client.write_all(b"more").await.unwrap();
+        let mut buffer = [0; 9];
+        let mut read = Box::pin(ours.read(&mut buffer));
+        assert!(futures::poll!(&mut read).is_pending(), "what it asks from now on is not taken in");
+        drop(first);
+        assert!(futures::poll!(&mut read).is_pending());
+        drop(second);
+        assert_eq!(read.await.unwrap(), 0, "and what it had asked is answered, so that was it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_client_goes_behind_the_idle() {
+        let seats = Seats::new(Limits { connections: 3, per_address: 3 });
+        let (mut slow, busy, idle) = (connection(&seats), connection(&seats), connection(&seats));
+        let (waiting, _working) = (Open::begin(&slow.1), Open::begin(&busy.1));
+        waiting.waits(true);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let is_gone = async |who: &Activity| std::future::poll_fn(|cx| Poll::Ready(who.is_unwanted(cx))).await;
+        let new = connection(&seats);
+        let _new_works = Open::begin(&new.1);
+        assert_eq!((is_gone(&idle.1).await, is_gone(&slow.1).await), (true, false));
+        let _newer = connection(&seats);
+        assert_eq!((is_gone(&slow.1).await, is_gone(&busy.1).await), (true, false));
+        assert_eq!(slow.0.read(&mut [0; 9]).await.unwrap(), 0);
     }
 }

@@ -1,8 +1,9 @@
 //! How many connections there are, in all and of one address.
 //!
-//! Who comes when there is no room takes the place of the connection on which nothing was asked for the longest time, so that
-//! idle connections, however many, keep nobody out: no page, and no supervisor's health check. Only where every connection has
-//! a request in work is one that comes turned away, at once.
+//! Who comes when there is no room takes the place of the connection on which nothing was asked for the longest time, or where
+//! all have asked, of the one that has been longest in sending the body of what it asked, or in taking the answer. So
+//! connections that want nothing, or take their time, keep nobody out, however many: no page, and no supervisor's health check.
+//! Only where something is being done for every connection is one that comes turned away, at once.
 
 use std::{
     collections::BTreeMap,
@@ -48,7 +49,7 @@ impl Seats {
         Self(Arc::new(Mutex::new(Taken { limits, next: 0, by_number, of_address, said: None, metrics })))
     }
 
-    /// A place for a connection from `peer`; `None` when there is none, and nobody who has one is idle.
+    /// A place for a connection from `peer`; `None` when there is none, and something is being done for all who have one.
     pub(super) fn take(&self, peer: IpAddr, activity: Arc<Activity>) -> Option<Seat> {
         let number = self.lock().take(counted(peer), activity)?;
         Some(Seat { number, seats: self.clone() })
@@ -85,11 +86,11 @@ impl Taken {
         Some(number)
     }
 
-    /// Ends the connection that was idle for the longest time, of this address or of all.
+    /// Ends the connection that can be spared best, of this address or of all.
     fn make_room(&mut self, of: Option<IpAddr>) -> bool {
         let theirs = self.by_number.iter().filter(|(_, (peer, _))| of.is_none_or(|of| of == *peer));
-        let idle = theirs.filter_map(|(number, (_, activity))| Some((activity.idle_since()?, *number)));
-        let Some((_, number)) = idle.min() else { return false };
+        let spare = theirs.filter_map(|(number, (_, activity))| Some((activity.spare()?, *number)));
+        let Some((_, number)) = spare.min() else { return false };
         self.leave(number);
         self.metrics.http().seated(Seated::Evicted);
         true
@@ -111,7 +112,7 @@ impl Taken {
     fn say(&mut self, has_room: bool, peer: IpAddr) {
         if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
             let connections = self.by_number.len();
-            warn!(%peer, connections, turned_away = !has_room, "too many connections: idle ones are closed");
+            warn!(%peer, connections, turned_away = !has_room, "too many connections: those that are idle or slow are closed");
             self.said = Some(Instant::now());
         }
     }

@@ -95,3 +95,30 @@ async fn who_takes_no_answers_makes_room_at_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn who_is_slow_with_a_body_keeps_nobody_out() {
+    bounded(async {
+        let world = World::with(|settings| settings.limits.connections = 3).await;
+        let mut slow = Vec::new();
+        for _ in 0..3 {
+            let mut stream = world.connect(&["http/1.1"]).await;
+            let head = "POST /2011-12-03/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+                        Content-Length: 40\r\nExpect: 100-continue\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // Said when the body is waited for.
+            let mut go_on = [0; 25];
+            stream.read_exact(&mut go_on).await.unwrap();
+            assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+            slow.push(stream);
+        }
+        // A byte now and then makes nobody less slow.
+        slow[0].write_all(b"{").await.unwrap();
+        assert!(is_served(&world).await);
+        drained(slow.remove(0)).await;
+        for _ in 0..3 {
+            assert!(is_served(&world).await);
+        }
+    })
+    .await;
+}
