@@ -31,6 +31,12 @@ impl Desk {
         self.tokens.get(key).filter(|token| token.is_good(now))
     }
 
+    /// Whether there is a token that hashes to this, expired or not.
+    #[must_use]
+    pub fn had_token(&self, hash: &TokenHash) -> bool {
+        self.token_hashes.contains_key(hash)
+    }
+
     /// A login, and its account.
     #[must_use]
     pub fn login(&self, name: &Name) -> Option<(&Account, &Login)> {

@@ -133,7 +133,7 @@ async fn look_at(
         (Verdict::Renewed(hash), Some(known)) => renew(site, known, hash, from).await,
         (Verdict::Right, Some(_)) => {}
         (Verdict::Wrong | Verdict::Right | Verdict::Renewed(_), _) => {
-            doors.throttle.fail(from, Some(&counted));
+            doors.throttle.fail(from, &counted);
             // What was typed as a name may be a password.
             let login = found.as_ref().map_or("(unknown)", |known| known.name.as_str());
             info!(login, from = from.map(tracing::field::display), "login refused");

@@ -4,6 +4,10 @@
 //! takes one out; who finds it empty is not looked at, and told how long to wait. So nothing is ever locked for good: an
 //! attempt comes back every few seconds. Whoever attacks a name could still take each of these away from its owner, so
 //! the bucket of a name does not concern addresses at which that login has been let in before.
+//!
+//! Tokens have buckets of their own: a program with one that was revoked asks again and again, and guesses nothing. And since
+//! whoever has an IPv6 /48 has 65,536 addresses as they are counted here, it has a bucket too, of eight times the size, which
+//! does not concern who has been let in from their part of it before.
 
 use std::{
     collections::HashMap,
@@ -28,6 +32,9 @@ pub(super) struct Rate {
     pub(super) every: Duration,
 }
 
+/// How much larger the bucket of an IPv6 /48 is, and how much faster it fills again.
+const SITE: u32 = 8;
+
 /// An address as it is counted: of IPv6 the network, since everybody has one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Network(IpAddr);
@@ -40,6 +47,17 @@ impl Network {
                 Self(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into())
             }
             IpAddr::V4(address) => Self(address.into()),
+        }
+    }
+
+    /// The /48 that it is in; `None` of IPv4.
+    fn site(self) -> Option<Self> {
+        match self.0 {
+            IpAddr::V6(address) => {
+                let [a, b, c, ..] = address.segments();
+                Some(Self(Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0).into()))
+            }
+            IpAddr::V4(_) => None,
         }
     }
 }
@@ -99,6 +117,8 @@ pub(in crate::http) struct Throttle {
 #[derive(Debug)]
 struct Kept {
     networks: Buckets<Network>,
+    sites: Buckets<Network>,
+    tokens: Buckets<Network>,
     names: Buckets<Box<str>>,
     /// Who was let in where, and when.
     known: HashMap<(Box<str>, Network), Instant>,
@@ -106,16 +126,30 @@ struct Kept {
 
 impl Throttle {
     pub(super) fn new(network: Rate, name: Rate) -> Self {
-        let (networks, names) = (Buckets::new(network), Buckets::new(name));
-        Self { kept: Mutex::new(Kept { networks, names, known: HashMap::new() }) }
+        let site = Rate { burst: network.burst.saturating_mul(SITE), every: network.every / SITE };
+        let [networks, sites, tokens] = [network, site, network].map(Buckets::new);
+        let (names, known) = (Buckets::new(name), HashMap::new());
+        Self { kept: Mutex::new(Kept { networks, sites, tokens, names, known }) }
     }
 
     fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
         work(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// How long somebody at this address has to wait before something they show is looked at.
-    pub(super) fn check_address(&self, from: Option<IpAddr>) -> Result<(), Duration> {
+    /// A token that somebody at this address showed is wrong: counts it, or says how long they have to wait until they are
+    /// told that of one.
+    pub(super) fn fail_token(&self, from: Option<IpAddr>) -> Result<(), Duration> {
+        let Some(from) = from.map(Network::of) else { return Ok(()) };
+        let now = Instant::now();
+        self.kept(|kept| {
+            or_wait(kept.tokens.wait(&from, now))?;
+            kept.tokens.fail(from, now);
+            Ok(())
+        })
+    }
+
+    /// How long somebody at this address has to wait before a password is looked at.
+    fn check_address(&self, from: Option<IpAddr>) -> Result<(), Duration> {
         let Some(from) = from else { return Ok(()) };
         or_wait(self.kept(|kept| kept.networks.wait(&Network::of(from), Instant::now())))
     }
@@ -133,21 +167,27 @@ impl Throttle {
         let wait = self.kept(|kept| {
             let key = from.map(|from| (Box::from(name), Network::of(from)));
             let was_here = key.is_some_and(|key| kept.known.contains_key(&key));
-            if was_here { Duration::ZERO } else { kept.names.wait(&Box::from(name), now) }
+            if was_here {
+                return Duration::ZERO;
+            }
+            let site = from.and_then(|from| Network::of(from).site());
+            let of_site = site.map_or(Duration::ZERO, |site| kept.sites.wait(&site, now));
+            kept.names.wait(&Box::from(name), now).max(of_site)
         });
         if wait.is_zero() || is_known() { Ok(()) } else { Err(wait) }
     }
 
-    /// What somebody showed was wrong.
-    pub(super) fn fail(&self, from: Option<IpAddr>, name: Option<&str>) {
+    /// A name and a password were wrong.
+    pub(super) fn fail(&self, from: Option<IpAddr>, name: &str) {
         let now = Instant::now();
         self.kept(|kept| {
-            if let Some(from) = from {
-                kept.networks.fail(Network::of(from), now);
+            if let Some(from) = from.map(Network::of) {
+                kept.networks.fail(from, now);
+                if let Some(site) = from.site() {
+                    kept.sites.fail(site, now);
+                }
             }
-            if let Some(name) = name {
-                kept.names.fail(name.into(), now);
-            }
+            kept.names.fail(name.into(), now);
         });
     }
 
@@ -195,23 +235,23 @@ mod tests {
         let (throttle, here, there) = (throttle(), at("192.0.2.7"), at("192.0.2.8"));
         for _ in 0..3 {
             assert_eq!(throttle.check_address(here), Ok(()));
-            throttle.fail(here, None);
+            throttle.fail(here, "x");
         }
         assert_eq!(seconds(throttle.check_address(here)), 10);
         assert_eq!(throttle.check_address(there), Ok(()));
         tokio::time::advance(Duration::from_secs(9)).await;
         assert_eq!(seconds(throttle.check_address(here)), 1);
         // Whoever goes on all the same waits no longer than that.
-        (0..100).for_each(|_| throttle.fail(here, None));
+        (0..100).for_each(|_| throttle.fail(here, "x"));
         assert_eq!(seconds(throttle.check_address(here)), 10);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(throttle.check_address(here), Ok(()));
-        throttle.fail(here, None);
+        throttle.fail(here, "x");
         assert_eq!(seconds(throttle.check_address(here)), 10);
         tokio::time::advance(Duration::from_secs(30)).await;
         for _ in 0..3 {
             assert_eq!(throttle.check_address(here), Ok(()));
-            throttle.fail(here, None);
+            throttle.fail(here, "x");
         }
     }
 
@@ -219,13 +259,43 @@ mod tests {
     async fn of_ipv6_the_network_counts() {
         let throttle = throttle();
         for host in ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:1::3"] {
-            throttle.fail(at(host), None);
+            throttle.fail(at(host), "x");
         }
         assert!(throttle.check_address(at("2001:db8:0:1::4")).is_err());
         assert!(throttle.check_address(at("2001:db8:0:2::4")).is_ok());
-        (0..3).for_each(|_| throttle.fail(at("::ffff:192.0.2.7"), None));
+        (0..3).for_each(|_| throttle.fail(at("::ffff:192.0.2.7"), "x"));
         assert!(throttle.check_address(at("192.0.2.7")).is_err(), "it is the same address");
         assert!(throttle.check_address(at("::ffff:192.0.2.8")).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_site_there_are_eight_times_as_many() {
+        let throttle = throttle();
+        let host = |number: u32| at(&format!("2001:db8:0:{number:x}::1"));
+        throttle.succeed(host(1), "boss");
+        for number in 0..24 {
+            assert_eq!(throttle.check(host(number), &format!("name{number}"), || false), Ok(()));
+            throttle.fail(host(number), &format!("name{number}"));
+        }
+        let wait = throttle.check(host(100), "kim", || false).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(1_250));
+        assert_eq!(throttle.check(at("2001:db8:1::1"), "kim", || false), Ok(()), "another has its own");
+        assert_eq!(throttle.check(host(1), "boss", || false), Ok(()), "who has been let in there goes on");
+        assert_eq!(throttle.check(host(100), "boss", || true), Ok(()), "so does who has a session there");
+        tokio::time::advance(wait).await;
+        assert_eq!(throttle.check(host(100), "kim", || false), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wrong_tokens_cost_no_attempts_to_log_in() {
+        let (throttle, here) = (throttle(), at("192.0.2.7"));
+        (0..3).for_each(|_| assert_eq!(throttle.fail_token(here), Ok(())));
+        assert_eq!(seconds(throttle.fail_token(here)), 10);
+        assert_eq!(throttle.fail_token(at("192.0.2.8")), Ok(()));
+        assert_eq!(throttle.check(here, "boss", || false), Ok(()));
+        (0..3).for_each(|_| throttle.fail(here, "boss"));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(throttle.fail_token(here), Ok(()), "nor the other way round");
     }
 
     #[tokio::test(start_paused = true)]
@@ -233,7 +303,7 @@ mod tests {
         let (throttle, home) = (throttle(), at("192.0.2.1"));
         throttle.succeed(home, "boss");
         for host in 10..30_u8 {
-            throttle.fail(at(&format!("192.0.2.{host}")), Some("boss"));
+            throttle.fail(at(&format!("192.0.2.{host}")), "boss");
         }
         assert_eq!(seconds(throttle.check(at("192.0.2.200"), "boss", || false)), 30);
         assert_eq!(throttle.check(home, "boss", || false), Ok(()), "they have been here");
@@ -244,7 +314,7 @@ mod tests {
         tokio::time::advance(Duration::from_mins(1)).await;
         assert_eq!(throttle.check(at("192.0.2.200"), "boss", || false), Ok(()));
         // Those who have been here may not try for ever either.
-        (0..3).for_each(|_| throttle.fail(home, Some("boss")));
+        (0..3).for_each(|_| throttle.fail(home, "boss"));
         assert!(throttle.check(home, "boss", || true).is_err());
     }
 
@@ -252,9 +322,9 @@ mod tests {
     async fn a_flood_stays_within_bounds() {
         let throttle = throttle();
         let host = |number: usize| at(&format!("10.{}.{}.{}", number >> 16, number >> 8 & 255, number & 255));
-        (0..3).for_each(|_| throttle.fail(at("192.0.2.7"), Some("boss")));
+        (0..3).for_each(|_| throttle.fail(at("192.0.2.7"), "boss"));
         for number in 0..2 * MOST {
-            throttle.fail(host(number), Some(&format!("name{number}")));
+            throttle.fail(host(number), &format!("name{number}"));
             throttle.succeed(host(number), "boss");
         }
         throttle.kept(|kept| {
