@@ -9,6 +9,7 @@ mod docs;
 mod guard;
 mod headers;
 mod health;
+mod host;
 mod json;
 mod libraryh3lp;
 mod limits;

@@ -30,7 +30,9 @@ use super::{Site, docs, health, json::Json, libraryh3lp, presence, v1};
                        Numbers are never used again. Moments are of RFC 3339, in UTC. What a reply says is of one moment; nobody in \
                        between may keep it.\n\n\
                        What goes wrong below /v1 is told as problem details, everywhere else as a Failure. Every path answers 404 \
-                       where there is nothing, and 405 with Allow to a method that it does not have."
+                       where there is nothing, and 405 with Allow to a method that it does not have. What names no host, or two, is answered 400 \
+                       everywhere. Before anything is looked at, what is no HTTP at all is answered 400, and a head that is \
+                       too large 431: both without a body, and the connection ends."
     ),
     modifiers(&Logins),
     security(("bearer" = []), ("basic" = []), ("session" = [])),

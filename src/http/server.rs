@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, middleware::from_fn_with_state};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
 use axum_server::tls_rustls::RustlsAcceptor;
 use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
@@ -19,7 +22,7 @@ use tracing::info;
 use super::{
     Settings, TlsError, admin,
     guard::Guard,
-    headers,
+    headers, host,
     limits::{
         GRACE, HEAD_MOST, HEAD_WAIT, HEADERS_MOST, Limits, PATIENCE, RESETS_MOST, SEND_MOST, STREAMS_MOST, WINDOW,
         WINDOWS,
@@ -176,7 +179,7 @@ impl Server {
         let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
         set_limits(server.http_builder());
         info!(%address, "{protocol} is served");
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let service = router.layer(from_fn(host::check)).into_make_service_with_connect_info::<SocketAddr>();
         let serving = async {
             match certificate {
                 Some(certificate) => {

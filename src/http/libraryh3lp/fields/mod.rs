@@ -48,11 +48,14 @@ impl Fields {
         Ok(self.text_or_empty(name)?.filter(|text| !text.is_empty()))
     }
 
-    /// A text of at most so many characters; `None` when it is absent, null or empty.
+    /// A text of at most so many characters, on one line and none of them for control; `None` when it is absent, null or empty.
     pub(super) fn text_of(&self, name: &'static str, most: usize) -> Result<Option<&str>, Failure> {
         match self.text(name)? {
             Some(text) if text.chars().count() > most => {
                 Err(Failure::refused(format!("{name} is longer than {most} characters")))
+            }
+            Some(text) if text.contains(char::is_control) => {
+                Err(Failure::refused(format!("{name} contains a control character, such as the end of a line")))
             }
             text => Ok(text),
         }

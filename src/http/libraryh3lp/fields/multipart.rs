@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Multipart, Request},
+    http::request::Parts,
+};
 
 use super::{Failure, Field, Fields, read::malformed};
 
@@ -10,11 +14,16 @@ use super::{Failure, Field, Fields, read::malformed};
 const PARTS_MOST: usize = 100;
 
 /// Reads a body that has been measured already.
-pub(super) async fn read(request: Request) -> Result<Fields, Failure> {
+pub(super) async fn read(head: Parts, body: Bytes) -> Result<Fields, Failure> {
+    let has_other_lines = body.contains(&b'\n') && !body.contains(&b'\r');
+    let request = Request::from_parts(head, Body::from(body));
     let no_boundary = |_| malformed("the Content-Type multipart/form-data has no boundary");
     let mut parts = Multipart::from_request(request, &()).await.map_err(no_boundary)?;
     // What exactly is wrong would quote the body, where passwords are.
-    let broken = |_| malformed("the multipart body is malformed, or breaks off");
+    let broken = |_| match has_other_lines {
+        false => malformed("the multipart body is malformed, or breaks off"),
+        true => malformed("the lines of a multipart body must end in CR LF (RFC 2046 section 4.1.1)"),
+    };
     let mut fields = BTreeMap::new();
     let mut seen = 0;
     while let Some(part) = parts.next_field().await.map_err(broken)? {

@@ -7,7 +7,7 @@
 //! whatever a `charset` says.
 
 use axum::{
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderMap, StatusCode, Uri, header, request::Parts},
 };
@@ -51,7 +51,7 @@ async fn of_body(head: &Parts, body: Bytes) -> Result<Fields, Failure> {
         Kind::Json => json(text),
         // A space may be a value's last character, the end of a line is not.
         Kind::Form => Ok(pairs(without_line_end(unmarked))),
-        Kind::Multipart => multipart::read(Request::from_parts(head.clone(), Body::from(body))).await,
+        Kind::Multipart => multipart::read(head.clone(), body).await,
     }
 }
 

@@ -131,11 +131,29 @@ fn parts_of_a_multipart_body() {
     assert_eq!(check(&more), "400 the multipart body has more than 100 parts");
     let file = read_as(MULTIPART, "", &parts(&[("name=\"name\"; filename=\"x\"", "law")])).unwrap();
     assert_eq!(file.text("name").unwrap_err().into_parts().1, "name must be a text, not a file");
+    let other_lines = b"--b\nContent-Disposition: form-data; name=\"name\"\n\nlaw\n--b--\n";
+    let failure = read_as(MULTIPART, "", other_lines).err().unwrap();
+    assert_eq!(failure, "400 the lines of a multipart body must end in CR LF (RFC 2046 section 4.1.1)");
     let whole = parts(&[("name=\"password\"", "s3cr3t"), ("name=\"name\"", "law")]);
     for cut in 1..whole.len() - "--\r\n".len() {
         let failure = read_as(MULTIPART, "", &whole[..cut]).err();
         assert_eq!(failure.as_deref(), Some("400 the multipart body is malformed, or breaks off"), "{cut}");
     }
+}
+
+#[test]
+fn texts_are_one_line() {
+    let fields = read_as(
+        "",
+        "",
+        br#"{"email": "a@b.org\r\nBcc: c@d.org", "bell": "a\u0007", "c1": "\u009b", "fine": "Zo\u00eb \ud83d\ude00"}"#,
+    );
+    let fields = fields.unwrap();
+    for name in ["email", "bell", "c1"] {
+        let said = fields.text_of(name, 99).unwrap_err().into_parts().1;
+        assert_eq!(said, format!("{name} contains a control character, such as the end of a line"));
+    }
+    assert_eq!(fields.text_of("fine", 99).unwrap(), Some("Zoë 😀"));
 }
 
 #[test]
