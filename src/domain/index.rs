@@ -62,15 +62,16 @@ impl Desk {
         self.unindex_name(&name, id.get());
     }
 
-    fn holder(&self, name: &Name) -> Option<u32> {
-        let is = |id: &u32| Self::name_of(&self.people, &self.queues, *id) == name.as_str();
-        self.index.names.find(self.index.hasher.hash_one(name.as_str()), is).copied()
+    /// The number of the queue or the user with this name.
+    pub(super) fn holder(&self, name: &str) -> Option<u32> {
+        let is = |id: &u32| Self::name_of(&self.people, &self.queues, *id) == name;
+        self.index.names.find(self.index.hasher.hash_one(name), is).copied()
     }
 
     /// Whether a queue, a user or the watcher has this name.
     #[must_use]
     pub fn is_name_taken(&self, name: &Name) -> bool {
-        *name == self.policy.watcher || self.holder(name).is_some()
+        *name == self.policy.watcher || self.holder(name.as_str()).is_some()
     }
 
     /// The user with this JID.
@@ -83,7 +84,7 @@ impl Desk {
     /// The queue with this name.
     #[must_use]
     pub fn queue_named(&self, name: &Name) -> Option<&Queue> {
-        let id = QueueId::new(self.holder(name)?)?;
+        let id = QueueId::new(self.holder(name.as_str())?)?;
         self.queues.get(&id).map(|state| &state.queue)
     }
 

@@ -115,6 +115,12 @@ impl<'a> Books<'a> {
         self.queue_state(id).map(QueueState::view)
     }
 
+    /// Its queue with this name.
+    #[must_use]
+    pub fn queue_named(self, name: &str) -> Option<QueueView<'a>> {
+        self.queue(QueueId::new(self.desk.holder(name)?)?)
+    }
+
     /// Its users, by number.
     pub fn users(self) -> impl Iterator<Item = UserView<'a>> {
         self.users_after(None)
@@ -131,6 +137,12 @@ impl<'a> Books<'a> {
     #[must_use]
     pub fn user(self, id: UserId) -> Option<UserView<'a>> {
         self.person(id).map(|person| self.desk.user_view(id, person))
+    }
+
+    /// Its user with this name.
+    #[must_use]
+    pub fn user_named(self, name: &str) -> Option<UserView<'a>> {
+        self.user(UserId::new(self.desk.holder(name)?)?)
     }
 
     /// The operators of one of its queues, by the number of the user; `None` when it has no such queue.

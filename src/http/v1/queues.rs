@@ -117,13 +117,16 @@ async fn list(
 ) -> Result<Response, Problem> {
     let limit = limit(wanted.limit)?;
     let is_wanted = |queue: &QueueView<'_>| {
-        wanted.name.as_deref().is_none_or(|name| name == queue.queue.name.as_str())
-            && wanted.open.is_none_or(|open| open == (queue.published.ready > 0))
+        wanted.open.is_none_or(|open| open == (queue.published.ready > 0))
             && wanted.show.is_none_or(|show| show == queue.published.show)
     };
     let explain = wanted.explain.unwrap_or_default();
     let (body, next) = site.desk.read(|desk| {
-        let queues = desk.books(caller.account).queues_after(wanted.after.and_then(QueueId::new));
+        let (books, after) = (desk.books(caller.account), wanted.after.and_then(QueueId::new));
+        let named = wanted.name.as_deref().map(|name| books.queue_named(name));
+        let all = named.is_none().then(|| books.queues_after(after));
+        let named = named.flatten().filter(|queue| after.is_none_or(|after| queue.queue.id > after));
+        let queues = all.into_iter().flatten().chain(named);
         let (queues, next) = page(
             queues,
             limit,

@@ -450,3 +450,30 @@ async fn a_queue_of_many_can_not_be_set_as_a_whole() {
     assert_eq!(send(&rig, "PATCH", "", None, json!(rows)).await.status.as_u16(), 200);
     assert_eq!(value(&rig, "queues/3").await["enabled"], json!(2));
 }
+
+#[tokio::test]
+async fn a_name_is_found_among_very_many() {
+    let rig = Rig::new().await;
+    let account = rig.desk.read(|desk| desk.login(&name("boss")).unwrap().0.id);
+    let create = |number: usize| {
+        let create = Edit::CreateUser { account, name: name(&format!("user{number}")), fields: UserFields::default() };
+        rig.edit(create)
+    };
+    // As many as are looked at for one page, and one more.
+    for from in (0..11_000).step_by(1_000) {
+        futures::future::join_all((from..from + 1_000).map(create)).await;
+    }
+    let last = create(11_000).await;
+    let Outcome::User(last) = last else { panic!("a user was asked for") };
+    let page = value(&rig, "users?name=user11000").await;
+    assert_eq!((&page["users"][0]["id"], &page["next"]), (&json!(last.get()), &Value::Null));
+    for query in
+        ["users?name=eve", "users?name=law", "users?name=USER11000", "queues?name=user11000", "queues?name=law&open=1"]
+    {
+        let page = value(&rig, query).await;
+        let things = page["users"].as_array().or(page["queues"].as_array()).unwrap();
+        assert!(things.is_empty() && page["next"].is_null(), "{query}: {page}");
+    }
+    assert_eq!(value(&rig, "queues?name=law").await["queues"][0]["id"], 3);
+    assert_eq!(value(&rig, "queues?name=law&after=3").await["queues"], json!([]));
+}

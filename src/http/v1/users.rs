@@ -107,11 +107,14 @@ async fn list(
     let (body, next) = site.desk.read(|desk| {
         let depth = Depth::of(wanted.explain, &caller);
         let is_wanted = |user: &UserView<'_>| {
-            wanted.name.as_deref().is_none_or(|name| name == user.name)
-                && wanted.show.is_none_or(|show| show == user.show)
+            wanted.show.is_none_or(|show| show == user.show)
                 && wanted.reason.is_none_or(|reason| desk.why_user(user.id).contains(&reason))
         };
-        let users = desk.books(caller.account).users_after(wanted.after.and_then(UserId::new));
+        let (books, after) = (desk.books(caller.account), wanted.after.and_then(UserId::new));
+        let named = wanted.name.as_deref().map(|name| books.user_named(name));
+        let all = named.is_none().then(|| books.users_after(after));
+        let named = named.flatten().filter(|user| after.is_none_or(|after| user.id > after));
+        let users = all.into_iter().flatten().chain(named);
         let (users, next) = page(
             users,
             limit,
