@@ -22,10 +22,6 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-pub use self::{
-    audit::Page,
-    handle::{EditError, Handle},
-};
 use self::{
     audit::{Ageing, Readers},
     batch::{Batch, finished},
@@ -34,6 +30,10 @@ use self::{
     pulse::Pulse,
     returns::Returns,
     sending::{Sending, room},
+};
+pub use self::{
+    audit::{AuditError, Page},
+    handle::{EditError, Handle},
 };
 use crate::{
     clock::Clock,

@@ -21,7 +21,7 @@ const PAGE: usize = 500;
 
 #[derive(Debug, Args)]
 pub(super) struct Audit {
-    /// Only about things of the account with this name.
+    /// Only about things of the account with this name, or that had it last.
     #[arg(long)]
     account: Option<String>,
     /// Only from then on: a time such as 2026-01-31T12:00:00Z, or how long ago, such as 2days.

@@ -14,6 +14,8 @@ use crate::{
 
 /// How many search at a time; others wait.
 const READERS: usize = 2;
+/// How many may wait for their turn.
+const WAITING_MOST: usize = 16;
 /// Entries that are read in one go.
 const CHUNK: usize = 256;
 /// Entries that are looked at for one page, whether they are wanted or not.
@@ -39,29 +41,38 @@ pub struct Page {
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
     trail: Arc<dyn Trail>,
+    places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+}
+
+/// Why the audit log was not searched.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AuditError {
+    /// Too many search already; nothing was done.
+    #[error("too many search the audit log at present: try again in a few seconds")]
+    Busy,
+    /// What is damaged.
+    #[error(transparent)]
+    Store(Arc<StoreError>),
 }
 
 impl Readers {
     pub(super) fn new(trail: Arc<dyn Trail>) -> Self {
-        Self { trail, turns: Arc::new(Semaphore::new(READERS)) }
+        let [places, turns] = [READERS + WAITING_MOST, READERS].map(|most| Arc::new(Semaphore::new(most)));
+        Self { trail, places, turns }
     }
 
     /// See [`super::Handle::audit`].
-    pub(super) async fn page(
-        &self,
-        search: Search,
-        before: Option<u64>,
-        limit: usize,
-    ) -> Result<Page, Arc<StoreError>> {
-        let stopped = || Arc::new(StoreError::Stopped);
+    pub(super) async fn page(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, AuditError> {
+        let stopped = || AuditError::Store(Arc::new(StoreError::Stopped));
+        let place = self.places.clone().try_acquire_owned().map_err(|_| AuditError::Busy)?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| stopped())?;
         let trail = self.trail.clone();
         let work = move || {
-            let _turn = turn;
+            let _held = (place, turn);
             read(&*trail, &search, before, limit)
         };
-        tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?.map_err(Arc::new)
+        tokio::task::spawn_blocking(work).await.map_err(|_| stopped())?.map_err(|error| AuditError::Store(error.into()))
     }
 
     fn oldest(&self) -> Option<UnixTime> {
@@ -171,6 +182,24 @@ mod tests {
         assert_eq!(numbers(&read(&*trail, &search, None, 100).unwrap()), [4, 2, 0]);
         search = Search { since: Some(UnixTime(998)), ..Search::default() };
         assert_eq!(numbers(&read(&*trail, &search, None, 100).unwrap()), [999, 998]);
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_there_are_places_for() {
+        let readers = Readers::new(trail(3));
+        let held = readers.turns.clone().acquire_many_owned(2).await.unwrap();
+        let mut waiting: Vec<_> =
+            (0..READERS + WAITING_MOST).map(|_| Box::pin(readers.page(Search::default(), None, 9))).collect();
+        for search in &mut waiting {
+            assert!(futures::poll!(search).is_pending());
+        }
+        let refused = readers.page(Search::default(), None, 9).await;
+        assert!(matches!(refused, Err(AuditError::Busy)), "{refused:?}");
+        drop(held);
+        for page in futures::future::join_all(waiting).await {
+            assert_eq!(page.unwrap().entries.len(), 3);
+        }
+        assert!(readers.page(Search::default(), None, 9).await.is_ok());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 
 use super::{
     Fact,
-    audit::{Page, Readers},
+    audit::{AuditError, Page, Readers},
     pulse::Turn,
 };
 use crate::{
@@ -116,8 +116,8 @@ impl Handle {
     /// none; a page may hold less than there is, and says where to go on.
     ///
     /// # Errors
-    /// What is damaged.
-    pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, Arc<StoreError>> {
+    /// What is damaged, or that too many search at present.
+    pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, AuditError> {
         self.readers.page(search, before, limit).await
     }
 

@@ -94,6 +94,9 @@ fn accounts_come_and_go(place: &Place) -> Result<()> {
     place.good(&["account", "unlink", "acme", "kim@example.org"], "")?;
     place.good(&["account", "remove", "zoo"], "")?;
     place.bad(1, &["account", "remove", "zoo"], "")?;
+    let log = place.good(&["audit", "--account", "zoo"], "")?;
+    ensure!(log.contains("account.remove") && log.contains("account.create"), "{log}");
+    ensure!(place.bad(1, &["audit", "--account", "zebra"], "")?.contains("there is no such account"));
     ensure!(place.good(&["account", "list"], "")? == "acme\n");
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Who did what with the account's things. For owners.
 
+use std::time::Duration;
+
 use axum::extract::{OriginalUri, State};
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,9 +15,13 @@ use super::{
 };
 use crate::{
     domain::{Role, Search, UnixTime},
-    http::noted::PageBody,
+    engine::AuditError,
+    http::{Failure, noted::PageBody},
     telemetry,
 };
+
+/// What who finds too many searching is told to wait.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -65,9 +71,12 @@ async fn list(
     let limit = limit(wanted.limit)?;
     let Wanted { after, since, until, who, what, queue, user, .. } = wanted;
     let search = Search { account: Some(caller.account), since, until, who, what, queue, user };
-    let page = site.desk.audit(search, after, limit).await.map_err(|error| {
-        tracing::error!(error = %telemetry::chain(&*error), "the audit log could not be read");
-        Problem::new(Kind::Unavailable, "the audit log can not be read at present")
+    let page = site.desk.audit(search, after, limit).await.map_err(|error| match error {
+        AuditError::Busy => Problem::from(Failure::unavailable(error.to_string()).retrying_after(BUSY_WAIT)),
+        AuditError::Store(error) => {
+            tracing::error!(error = %telemetry::chain(&*error), "the audit log could not be read");
+            Problem::new(Kind::Unavailable, "the audit log can not be read at present")
+        }
     })?;
     let next = page.next;
     Ok(linked(&uri, Json::of(&PageBody::from(page)), next))
