@@ -7,6 +7,9 @@ use argon2::{
     password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
 
+/// The fewest characters in a new password. Nothing else is asked of it (NIST SP 800-63B section 5.1.1); one that was taken before,
+/// or comes with an import, stays good.
+pub const LEAST: usize = 8;
 /// The most bytes in a password.
 pub const MOST_BYTES: usize = 1_024;
 

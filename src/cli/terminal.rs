@@ -6,13 +6,15 @@ use anyhow::{Context, anyhow, ensure};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Failure;
+use crate::password::LEAST;
 
+/// A new password, typed twice or from standard input.
 pub(super) fn read_password(account: &str, from_stdin: bool) -> Result<String, Failure> {
     if from_stdin {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).context("could not read the password from standard input")?;
         let password = line.trim_end_matches(['\r', '\n']);
-        return nonempty(password);
+        return checked(password);
     }
     if !io::stdin().is_terminal() {
         Err(anyhow!("there is no terminal to ask for the password on: pipe it in and say --password-stdin"))?;
@@ -22,12 +24,14 @@ pub(super) fn read_password(account: &str, from_stdin: bool) -> Result<String, F
     if first != second {
         Err(anyhow!("the two passwords differ: nothing was changed"))?;
     }
-    nonempty(&first)
+    checked(&first)
 }
 
-fn nonempty(password: &str) -> Result<String, Failure> {
+fn checked(password: &str) -> Result<String, Failure> {
     let check = || {
         ensure!(!password.is_empty(), "the password is empty: nothing was changed");
+        let is_long = password.chars().count() >= LEAST;
+        ensure!(is_long, "the password is too short: it needs {LEAST} characters at least. Nothing was changed");
         Ok(password.to_owned())
     };
     Ok(check()?)

@@ -69,16 +69,21 @@ fn accounts_come_and_go(place: &Place) -> Result<()> {
     ensure!(said == "account Acme added, with the login Acme, its owner\n", "{said}");
     place.good(&["account", "add", "zoo", "--password-stdin"], "battery staple")?;
     ensure!(place.good(&["account", "list"], "")? == "acme\nzoo\n");
-    let taken = place.bad(1, &["account", "add", "acme", "--password-stdin"], "x\n")?;
+    let taken = place.bad(1, &["account", "add", "acme", "--password-stdin"], "long enough\n")?;
     ensure!(taken.contains("there is an account named acme already"), "{taken}");
-    let illegal = place.bad(1, &["account", "add", "a b", "--password-stdin"], "x\n")?;
+    let illegal = place.bad(1, &["account", "add", "a b", "--password-stdin"], "long enough\n")?;
     ensure!(illegal.contains("contains a space"), "{illegal}");
     let empty = place.bad(1, &["account", "add", "new", "--password-stdin"], "\n")?;
     ensure!(empty.contains("the password is empty"), "{empty}");
+    // Eight letters, whatever they are, and in whatever alphabet; no more is asked of them.
+    let short = place.bad(1, &["account", "add", "new", "--password-stdin"], "sevenät\n")?;
+    ensure!(short.contains("the password is too short: it needs 8 characters at least"), "{short}");
+    place.bad(1, &["account", "password", "acme", "--password-stdin"], "seven_7\n")?;
+    place.good(&["account", "password", "acme", "--password-stdin"], "eightbät\n")?;
     let no_terminal = place.bad(1, &["account", "add", "new"], "x\nx\n")?;
     ensure!(no_terminal.contains("--password-stdin"), "{no_terminal}");
-    place.good(&["account", "password", "acme", "--password-stdin"], "another\n")?;
-    let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "x\n")?;
+    place.good(&["account", "password", "acme", "--password-stdin"], "another one\n")?;
+    let unknown = place.bad(1, &["account", "password", "nobody", "--password-stdin"], "long enough\n")?;
     ensure!(unknown.contains("there is no such login"), "{unknown}");
     let linked = place.good(&["account", "link", "acme", "Sue@example.org"], "")?;
     ensure!(linked == "sue@example.org may manage account acme now\n", "{linked}");
@@ -109,7 +114,7 @@ fn accounts_without_the_daemon() -> Result<()> {
 /// Who may log in, with what, and what is noted of it.
 fn logins_and_tokens_come_and_go(place: &Place) -> Result<String> {
     place.good(&["account", "add", "acme", "--password-stdin"], "correct horse\n")?;
-    place.good(&["account", "add", "zoo", "--password-stdin"], "x\n")?;
+    place.good(&["account", "add", "zoo", "--password-stdin"], "long enough\n")?;
     let add = |name: &str, role: &str| {
         let arguments = ["login", "add", "acme", name, "--role", role, "--password-stdin"];
         place.rosterd(&arguments, "battery staple\n")
@@ -126,7 +131,7 @@ fn logins_and_tokens_come_and_go(place: &Place) -> Result<String> {
     ensure!(place.good(&["login", "list"], "")? == "acme owner acme 0\nkim supervisor acme 0\nzoo owner zoo 0\n");
     ensure!(place.good(&["login", "list", "acme"], "")? == "acme owner acme 0\nkim supervisor acme 0\n");
     ensure!(place.bad(1, &["login", "list", "nobody"], "")?.contains("there is no such account"));
-    place.good(&["login", "password", "kim", "--password-stdin"], "another\n")?;
+    place.good(&["login", "password", "kim", "--password-stdin"], "another one\n")?;
     ensure!(place.good(&["login", "sessions", "kim"], "")?.is_empty());
     ensure!(place.bad(1, &["login", "sessions", "nobody"], "")?.contains("there is no such login"));
     place.good(&["login", "logout", "kim"], "")?;
@@ -191,7 +196,7 @@ async fn logins_and_tokens_through_the_daemon() -> Result<()> {
     let create = json!({ "name": "law" });
     let reply = daemon.https()?.ask(hyper::Method::POST, "/2011-12-03/queues", &show, Some(&create)).await?;
     ensure!(reply.status == 200, "{reply:?}");
-    let fields = json!({ "username": "kim", "password": "another" });
+    let fields = json!({ "username": "kim", "password": "another one" });
     let login =
         daemon.https()?.ask(hyper::Method::POST, "/api/auth/login", &https::Caller::Anybody, Some(&fields)).await?;
     ensure!(login.json()? == json!({ "success": true, "username": "kim", "account_id": 1 }), "{login:?}");
@@ -227,7 +232,7 @@ async fn accounts_through_the_daemon() -> Result<()> {
     ensure!(socket.permissions().mode() & 0o777 == 0o660, "{:o}", socket.permissions().mode());
     // The password that was set last is the one that counts.
     let caller = https::Caller::Anybody;
-    for (password, status) in [("correct horse", 401), ("another", 200)] {
+    for (password, status) in [("correct horse", 401), ("another one", 200)] {
         let fields = json!({ "username": "acme", "password": password });
         let login = "/2011-12-03/auth/login";
         let reply = daemon.https()?.ask(hyper::Method::POST, login, &caller, Some(&fields)).await?;
@@ -236,7 +241,7 @@ async fn accounts_through_the_daemon() -> Result<()> {
     ensure!(daemon.https()?.get("/healthz").await?.status == 200);
     daemon.stop().await?;
     let log = daemon.log();
-    ensure!(!log.contains("another") && !log.contains("horse") && !log.contains("argon2"), "a secret is in the log");
+    ensure!(!log.contains("another one") && !log.contains("horse") && !log.contains("argon2"), "a secret is in the log");
     ensure!(!log.contains('\u{1b}'), "colours are for terminals");
     ensure!(!Path::new(&place.file("admin.sock")).exists(), "the socket goes with the daemon");
     Ok(())
@@ -245,7 +250,7 @@ async fn accounts_through_the_daemon() -> Result<()> {
 #[test]
 fn everything_goes_out_and_comes_back() -> Result<()> {
     let (from, to) = (place()?, place()?);
-    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    from.good(&["account", "add", "acme", "--password-stdin"], "long enough\n")?;
     let file = from.file("all.jsonl");
     let said = from.good(&["export", &file], "")?;
     ensure!(said == format!("2 records exported to {file}\n"), "{said}");
@@ -267,7 +272,7 @@ async fn everything_goes_through_the_daemon_too() -> Result<()> {
     let (from, to) = (place()?, place()?);
     let mut daemon = Daemon::start(from.site.clone())?;
     daemon.serves().await?;
-    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    from.good(&["account", "add", "acme", "--password-stdin"], "long enough\n")?;
     let through_daemon = from.good(&["export", "-"], "")?;
     daemon.stop().await?;
     ensure!(from.good(&["export", "-"], "")? == through_daemon);
@@ -284,7 +289,7 @@ async fn everything_goes_through_the_daemon_too() -> Result<()> {
 #[test]
 fn a_damaged_export_changes_nothing() -> Result<()> {
     let (from, to) = (place()?, place()?);
-    from.good(&["account", "add", "acme", "--password-stdin"], "x\n")?;
+    from.good(&["account", "add", "acme", "--password-stdin"], "long enough\n")?;
     let good = from.good(&["export", "-"], "")?;
     let without_end = good.lines().take(2).map(|line| format!("{line}\n")).collect::<Vec<_>>().concat();
     for damaged in [good.replace("acme", "acne"), without_end, "nonsense\n".to_owned(), String::new()] {

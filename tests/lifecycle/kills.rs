@@ -157,7 +157,7 @@ impl Work {
 }
 
 async fn log_in(https: &Https) -> Result<Caller> {
-    let fields = json!({ "username": "acme", "password": "secret" });
+    let fields = json!({ "username": "acme", "password": "a secret" });
     let reply = https.ask(Method::POST, &format!("{V1}/auth/login"), &Caller::Anybody, Some(&fields)).await?;
     let cookie = reply.headers.get(header::SET_COOKIE).and_then(|cookie| cookie.to_str().ok()?.split(';').next());
     Ok(Caller::Shows(hyper::header::COOKIE, cookie.with_context(|| format!("no cookie: {reply:?}"))?.to_owned()))
@@ -194,7 +194,7 @@ fn start_all(work: &Work, round: usize) -> JoinSet<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_it_is_killed() -> Result<()> {
     let place = place()?;
-    place.site.add_account("acme", "secret")?;
+    place.site.add_account("acme", "a secret")?;
     let mut daemon = Daemon::start(place.site.clone())?;
     daemon.serves().await?;
     let work = work_on(&daemon).await?;
@@ -232,7 +232,7 @@ async fn enabled(work: &Work) -> Result<Vec<bool>> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_suspension_that_ended_while_it_was_down_is_over() -> Result<()> {
     let place = place()?;
-    place.site.add_account("acme", "secret")?;
+    place.site.add_account("acme", "a secret")?;
     let mut daemon = Daemon::start(place.site.clone())?;
     daemon.serves().await?;
     let work = work_on(&daemon).await?;
@@ -267,7 +267,7 @@ async fn a_suspension_that_ended_while_it_was_down_is_over() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_in_the_middle_of_work_loses_nothing() -> Result<()> {
     let place = place()?;
-    place.site.add_account("acme", "secret")?;
+    place.site.add_account("acme", "a secret")?;
     let mut daemon = Daemon::start(place.site.clone())?;
     daemon.serves().await?;
     let work = work_on(&daemon).await?;
