@@ -186,7 +186,10 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;
-    use crate::http::{activity::Open, limits::Limits};
+    use crate::{
+        http::{activity::Open, limits::Limits},
+        metrics::Metrics,
+    };
 
     /// A connection that has told its version, and its other end.
     fn connection(seats: &Seats) -> (Guarded<DuplexStream>, Arc<Activity>, DuplexStream) {
@@ -200,7 +203,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whose_seat_is_given_away_asks_nothing_more() {
-        let seats = Seats::new(Limits { connections: 1, per_address: 1 });
+        let seats = Seats::new(Limits { connections: 1, per_address: 1 }, Metrics::default());
         let (mut ours, activity, mut client) = connection(&seats);
         client.write_all(b"first").await.unwrap();
         assert_eq!(ours.read(&mut [0; 9]).await.unwrap(), 5);
@@ -219,7 +222,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_client_goes_behind_the_idle() {
-        let seats = Seats::new(Limits { connections: 3, per_address: 3 });
+        let seats = Seats::new(Limits { connections: 3, per_address: 3 }, Metrics::default());
         let (mut slow, busy, idle) = (connection(&seats), connection(&seats), connection(&seats));
         let (waiting, _working) = (Open::begin(&slow.1), Open::begin(&busy.1));
         waiting.waits(true);
