@@ -241,7 +241,10 @@ async fn accounts_through_the_daemon() -> Result<()> {
     ensure!(daemon.https()?.get("/healthz").await?.status == 200);
     daemon.stop().await?;
     let log = daemon.log();
-    ensure!(!log.contains("another one") && !log.contains("horse") && !log.contains("argon2"), "a secret is in the log");
+    ensure!(
+        !log.contains("another one") && !log.contains("horse") && !log.contains("argon2"),
+        "a secret is in the log"
+    );
     ensure!(!log.contains('\u{1b}'), "colours are for terminals");
     ensure!(!Path::new(&place.file("admin.sock")).exists(), "the socket goes with the daemon");
     Ok(())
