@@ -1,12 +1,12 @@
 //! The composition root: the one file that names all adapters. Builds everything, then runs it.
 
 mod ending;
+mod opening;
 mod standing;
 
 use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use anyhow::Context;
-use tokio::time::{Instant, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -119,32 +119,18 @@ impl Core {
     }
 }
 
-/// How often the service manager is asked for more time while the store is being opened.
-const ASK_FOR_TIME_EVERY: Duration = Duration::from_secs(10);
-/// How long that may go on: the service manager ends who starts for much longer.
-const OPEN_MOST: Duration = Duration::from_mins(30);
-
 /// Opens the store in a thread of its own. `None`: a signal to stop came first.
 async fn open(settings: &Settings, signals: &mut Signals, reload: &Reload) -> anyhow::Result<Option<Core>> {
     notify::status("Opening the store");
-    let began = Instant::now();
     let (opening, path) = (settings.clone(), settings.store.path.display());
-    let mut opened = tokio::task::spawn_blocking(move || Core::open(&opening));
-    let mut slow = interval_at(began + ASK_FOR_TIME_EVERY, ASK_FOR_TIME_EVERY);
-    let asking = async {
-        loop {
-            slow.tick().await;
-            let took = began.elapsed();
-            if took < OPEN_MOST {
-                notify::need_longer(ASK_FOR_TIME_EVERY * 3);
-            }
-            notify::status(&format!("Opening the store, for {} s now", took.as_secs()));
-            info!("opening the store at {path} goes on, for {} s now", took.as_secs());
-        }
-    };
+    let opened = tokio::task::spawn_blocking(move || Core::open(&opening));
+    let asking = opening::ask_for_time(notify::need_longer, |took| {
+        notify::status(&format!("Opening the store, for {} s now", took.as_secs()));
+        info!("opening the store at {path} goes on, for {} s now", took.as_secs());
+    });
     tokio::select! {
-        core = &mut opened => core.context("could not read the store")?.map(Some),
-        () = asking => Ok(None),
+        core = opened => core.context("could not read the store")?.map(Some),
+        never = asking => match never {},
         signal = signals.to_stop(reload) => {
             info!(signal, "stopped before the store was open");
             Ok(None)

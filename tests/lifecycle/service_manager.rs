@@ -1,6 +1,6 @@
 //! What a service manager is told (`sd_notify(3)`): the test is one.
 
-use std::path::Path;
+use std::{fs, path::Path};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::{
@@ -122,6 +122,36 @@ async fn requests_that_hang_are_not_a_stuck_engine() -> Result<()> {
     told.beats(5).await?;
     ensure!(rosterd.has_ended()?.is_none());
     ensure!(!rosterd.log().contains("the engine is stuck"), "{}", rosterd.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_that_changes_are_refused() -> Result<()> {
+    let place = place_with(link::SETTINGS)?;
+    let text = fs::read_to_string(&place.site.config)?;
+    fs::write(&place.site.config, text.replace("[store]", "[store]\nmin_free = \"100000 TiB\""))?;
+    let (rosterd, told) = start(&place)?;
+    told.line(0, "READY=1", &rosterd).await?;
+    ensure!(place.site.add_account("acme", "long enough").is_err(), "there is no such disk");
+    let status = told.line(0, "STATUS=No link to the chat server, trying again: can not connect", &rosterd).await?;
+    let before = told.all.borrow().iter().position(|it| it.contains(&status)).unwrap_or_default();
+    let refused = |line: &String| line.contains("Changes are refused: ");
+    timeout(LIMIT, told.all.clone().wait_for(|all| all.iter().skip(before).any(refused))).await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_long_to_open_can_be_stopped() -> Result<()> {
+    let place = place_with(link::SETTINGS)?;
+    place.site.add_account("acme", "long enough")?;
+    // It is waited for, for some time.
+    let database = fs::File::open(place.site.state.join("store/db"))?;
+    database.lock()?;
+    let (mut rosterd, told) = start(&place)?;
+    told.line(0, "STATUS=Opening the store", &rosterd).await?;
+    let status = rosterd.stop().await?;
+    ensure!(status.success(), "{status}\n{}", rosterd.log());
+    ensure!(rosterd.log().contains("stopped before the store was open"), "{}", rosterd.log());
     Ok(())
 }
 
