@@ -77,6 +77,9 @@
 //! A follower whose server says that they are gone for good is told nothing from that moment, and is no follower once that is
 //! on disk. A server that can not reach theirs says nothing about them.
 //!
+//! What can be watched from outside is counted where it happens, through handles that were looked up once, and kept in
+//! [`metrics`] alone; what the desk knows is read when somebody asks, in turns that hold up nobody (`engine/watched.rs`).
+//!
 //! What comes over HTTPS goes through a seat (`http/seats.rs`: who is idle longest gives way, then who is slow), TLS, and a guard (`http/guard.rs`:
 //! what is silent, takes no answer, or makes up no requests, is cut off), and only then to HTTP, whose limits stand in
 //! `http/limits.rs`. Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is

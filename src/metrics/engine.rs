@@ -75,7 +75,7 @@ impl Engine {
         Self {
             step: STEP.times(registry),
             edits: EDITS.count_each(registry, ["done", "refused", "failed"]),
-            follows: FOLLOWS.count_each(registry, ["queue-full", "too-many-followers"]),
+            follows: FOLLOWS.count_each(registry, ["overload", "too-many-followers"]),
             waiting: WAITING.level_each(registry, ["edits", "follows"]),
             outbox: OUTBOX.level(registry),
             published: PUBLISHED.count(registry),
