@@ -5,6 +5,7 @@
 
 mod audit;
 mod batch;
+mod causes;
 mod follows;
 mod handle;
 mod pulse;
@@ -20,11 +21,12 @@ use std::{
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{Span, debug, debug_span, warn};
 
 use self::{
     audit::{Ageing, Readers},
     batch::{Batch, finished},
+    causes::Causes,
     follows::{Follower, Follows},
     handle::{Asked, Request},
     pulse::Pulse,
@@ -64,6 +66,15 @@ pub enum Fact {
     LinkDown(String),
     /// Something was seen on it.
     Input(Input),
+    /// The same, with where it came from: the log names both with what comes of it.
+    Stanza {
+        /// The number of the link, from 1.
+        link: u32,
+        /// The number of the stanza on it, from 1.
+        number: u64,
+        /// What was seen.
+        input: Input,
+    },
     /// Somebody wants to follow a queue's presence, or no longer.
     Follow {
         /// The queue's localpart.
@@ -102,6 +113,7 @@ pub struct Engine {
     clerk: Option<mpsc::Sender<RosterWrite>>,
     /// Who waits until everybody was told.
     closing: Option<oneshot::Sender<()>>,
+    causes: Causes,
     progress_due: Instant,
     readers: Readers,
     pulse: Pulse,
@@ -177,6 +189,7 @@ impl Engine {
             outbox: None,
             clerk: None,
             closing: None,
+            causes: Causes::default(),
             progress_due: now(),
             readers,
             pulse,
@@ -254,7 +267,7 @@ impl Engine {
                 Turn::Finished(change, result) => self.finish_batch(change, result),
                 Turn::Deadline => {
                     let events = self.with(|desk| desk.tick(now()));
-                    self.tell(events);
+                    self.tell(events, &Span::none());
                 }
                 Turn::Nothing => {}
             }
@@ -275,8 +288,13 @@ impl Engine {
         let mut next = Some(first);
         let (mut taken, mut is_link_news) = (0, false);
         while let Some(fact) = next {
+            let mut cause = Span::none();
             let input = match fact {
                 Fact::Input(input) => Some(input),
+                Fact::Stanza { link, number, input } => {
+                    cause = debug_span!("stanza", link, number);
+                    Some(input)
+                }
                 Fact::LinkUp(outbox) => {
                     self.outbox = Some(outbox);
                     Some(Input::LinkUp)
@@ -305,7 +323,7 @@ impl Engine {
             };
             if let Some(input) = input {
                 let events = desk.apply(input, now());
-                self.tell(events);
+                self.tell(events, &cause);
             }
             taken += 1;
             next = if taken < STEP_MOST { self.facts.try_recv().ok() } else { None };
@@ -390,7 +408,7 @@ impl Engine {
 
     fn take_request(&mut self, request: Request) {
         match request {
-            Request::Edit(asked) => self.waiting.push_back(asked),
+            Request::Edit(asked) => self.waiting.push_back(*asked),
             Request::Close(done) => {
                 self.with(|desk| desk.apply(Input::Closing, now()));
                 self.closing = Some(done);

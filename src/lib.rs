@@ -85,6 +85,15 @@
 //! `http/limits.rs`. Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is
 //! read anew on SIGHUP ([`lifecycle::Reload`]); certificates also when their files change (`http/tls/reload.rs`).
 //!
+//! # How a change is followed in the log
+//!
+//! Each request has a span with an id, which its answer has too (`X-Request-Id`, `http/watch.rs`), each link one with its number,
+//! and at the level `debug` each stanza one with its number on the link. An edit takes the span that it was asked for in along
+//! to the engine, a stanza its numbers ([`engine::Fact::Stanza`]), and what comes of them is said in that span: what was stored,
+//! which users and queues changed. What is published is computed later, so the engine keeps for each queue what it changed for
+//! last (`engine/causes.rs`, only at `debug`), and says in that span what was published. What has no such span came with time,
+//! with the link itself, or since a new link has everybody told.
+//!
 //! # How presence becomes a verdict
 //!
 //! Each step takes what the one before gave, decides one thing, and can say why ([`domain::Reason`]): what explains a verdict is

@@ -8,7 +8,9 @@ fn main() -> ExitCode {
     match rosterd::cli::run(rosterd::cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            let _ = writeln!(std::io::stderr(), "rosterd: {failure}");
+            // That something failed is an error to the journal too.
+            let priority = if rosterd::telemetry::is_journal() { "<3>" } else { "" };
+            let _ = writeln!(std::io::stderr(), "{priority}rosterd: {failure}");
             failure.exit_code()
         }
     }

@@ -1,18 +1,23 @@
-//! What is logged, and how: on standard error, without colour when that is no terminal. How much is logged can be changed while
-//! the daemon runs ([`Levels`]).
+//! What is logged, and how: on standard error, without colour when that is no terminal, and for the journal where that is
+//! systemd's. How much is logged can be changed while the daemon runs ([`Levels`]).
+//!
+//! What a request or the link does stands in a span with its id; what the engine does for it, in the same.
 
 use std::{
+    env,
     error::Error,
+    fmt,
     io::{self, IsTerminal},
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
+use tracing::{Event, Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Registry,
     filter::filter_fn,
-    fmt::{self, MakeWriter},
+    fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter, format, format::Writer},
     layer::SubscriberExt,
+    registry::LookupSpan,
     reload,
     util::SubscriberInitExt,
 };
@@ -22,9 +27,54 @@ use crate::config::{Directives, Format, Log};
 /// Starts logging. Call it once.
 #[must_use]
 pub fn start(log: &Log) -> Levels {
-    let (subscriber, levels) = subscriber(log, io::stderr, io::stderr().is_terminal());
+    let look = match log.format {
+        Format::Json => Look::Json,
+        Format::Text if is_journal() => Look::Journal,
+        Format::Text => Look::Text { colour: io::stderr().is_terminal() },
+    };
+    let (subscriber, levels) = subscriber(log, look, io::stderr);
     subscriber.init();
     levels
+}
+
+/// Whether standard error is systemd's journal, which takes the priority of a line from its start (sd-daemon(3)).
+#[must_use]
+pub fn is_journal() -> bool {
+    let Ok(stat) = rustix::fs::fstat(io::stderr()) else { return false };
+    env::var("JOURNAL_STREAM").is_ok_and(|stream| stream == format!("{}:{}", stat.st_dev, stat.st_ino))
+}
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy)]
+enum Look {
+    /// For people.
+    Text { colour: bool },
+    /// The same, for a journal that notes the time by itself.
+    Journal,
+    /// One JSON object a line: `timestamp` (RFC 3339, UTC), `level`, `target`, `message`, the line's own fields beside
+    /// them, and `spans`, the outermost first, each with its `name` and fields.
+    Json,
+}
+
+/// A line with its priority before it.
+struct WithPriority<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for WithPriority<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(line, "<{priority}>")?;
+        self.0.format_event(context, line, event)
+    }
 }
 
 /// How much is logged, while the daemon runs.
@@ -89,7 +139,7 @@ impl Levels {
 
 type Lines = Box<dyn Subscriber + Send + Sync>;
 
-fn subscriber<W>(log: &Log, writer: W, colour: bool) -> (Lines, Levels)
+fn subscriber<W>(log: &Log, look: Look, writer: W) -> (Lines, Levels)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -97,17 +147,24 @@ where
     let standing = Standing { present: log.level.clone(), configured: log.level.clone() };
     let levels = Levels { filter: handle, now: Arc::new(Mutex::new(standing)) };
     let wanted = tracing_subscriber::registry().with(filter).with(filter_fn(may_be_logged));
-    let lines = fmt::layer().with_writer(writer).with_ansi(colour);
-    let subscriber: Lines = match log.format {
-        Format::Text => Box::new(wanted.with(lines.with_target(false))),
-        Format::Json => Box::new(wanted.with(lines.json().flatten_event(true))),
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(matches!(look, Look::Text { colour: true }));
+    let subscriber: Lines = match look {
+        Look::Text { .. } => Box::new(wanted.with(lines.with_target(false))),
+        Look::Journal => {
+            Box::new(wanted.with(lines.event_format(WithPriority(format().without_time().with_target(false)))))
+        }
+        Look::Json => Box::new(wanted.with(lines.json().flatten_event(true).with_current_span(false))),
     };
     (subscriber, levels)
 }
 
-/// Below the level `info` sled writes out what it stores: the hashes of passwords and sessions.
+/// Libraries that below the level `info` write out what goes through them: sled what it stores, the hashes of passwords and
+/// sessions; and `tokio_xmpp` the handshake, a hash of the component's secret and of what stands beside it.
+const TALKATIVE: [&str; 2] = ["sled", "tokio_xmpp"];
+
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO || !metadata.target().starts_with("sled")
+    *metadata.level() <= Level::INFO || !TALKATIVE.iter().any(|library| metadata.target().starts_with(library))
 }
 
 /// An error with all of its causes, in one line.
@@ -150,10 +207,10 @@ mod tests {
     }
 
     /// Logs for as long as `work` takes.
-    fn logging(level: &str, format: Format, work: impl FnOnce(&Levels, &Written)) {
-        let (log, written) = (Log { level: directives(level), format }, Written::default());
+    fn logging(level: &str, look: Look, work: impl FnOnce(&Levels, &Written)) {
+        let (log, written) = (Log { level: directives(level), format: Format::Text }, Written::default());
         let writer = written.clone();
-        let (subscriber, levels) = subscriber(&log, move || writer.clone(), false);
+        let (subscriber, levels) = subscriber(&log, look, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || work(&levels, &written));
     }
 
@@ -165,14 +222,14 @@ mod tests {
 
     #[test]
     fn what_is_stored_is_logged_at_no_level() {
-        for format in [Format::Text, Format::Json] {
+        for look in [Look::Text { colour: false }, Look::Journal, Look::Json] {
             for level in ["trace", "sled=trace", "sled::pagecache=debug,info"] {
-                logging(level, format, |_, written| {
+                logging(level, look, |_, written| {
                     sled_speaks();
                     let text = written.take();
                     assert!(text.contains("a page is damaged") && !text.contains("s3cr3t"), "{level}: {text}");
                 });
-                logging("error", format, |levels, written| {
+                logging("error", look, |levels, written| {
                     levels.set(directives(level)).unwrap();
                     sled_speaks();
                     let text = written.take();
@@ -180,6 +237,41 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn the_journal_gets_priorities_and_no_times() {
+        logging("trace", Look::Journal, |_, written| {
+            let _span = tracing::error_span!("link", id = 3, by = tracing::field::Empty).entered();
+            tracing::error!("a");
+            tracing::warn!(why = "x y", "b");
+            tracing::Span::current().record("by", "us");
+            tracing::info!("c");
+            tracing::debug!("d");
+            tracing::trace!("e");
+            insta::assert_snapshot!(written.take(), @r#"
+            <3>ERROR link{id=3}: a
+            <4> WARN link{id=3}: b why="x y"
+            <6> INFO link{id=3 by="us"}: c
+            <7>DEBUG link{id=3 by="us"}: d
+            <7>TRACE link{id=3 by="us"}: e
+            "#);
+        });
+    }
+
+    #[test]
+    fn an_object_for_collectors() {
+        logging("info", Look::Json, |_, written| {
+            let _outer = tracing::error_span!("request", id = "8f", by = tracing::field::Empty).entered();
+            tracing::Span::current().record("by", "login sue");
+            let _inner = tracing::info_span!("inner", number = 7).entered();
+            tracing::info!(target: "rosterd::x", queue = "l\"aw\n", "changed");
+            let line = written.take();
+            let (before, rest) = line.split_once(r#""timestamp":""#).unwrap();
+            let (time, rest) = rest.split_once('"').unwrap();
+            assert!(time.len() == "2026-01-31T12:00:00.000000Z".len() && time.ends_with('Z'), "{time}");
+            insta::assert_snapshot!(format!("{before}{rest}"), @r#"{,"level":"INFO","message":"changed","queue":"l\"aw\n","target":"rosterd::x","spans":[{"by":"login sue","id":"8f","name":"request"},{"number":7,"name":"inner"}]}"#);
+        });
     }
 
     #[test]
@@ -191,7 +283,7 @@ mod tests {
             let lines = written.take();
             lines.lines().map(|line| line.rsplitn(3, ' ').take(2).collect::<Vec<_>>().join(" ")).collect()
         }
-        logging("info", Format::Text, |levels, written| {
+        logging("info", Look::Text { colour: false }, |levels, written| {
             let standing = |present: &str, configured: &str| {
                 let expected = Standing { present: directives(present), configured: directives(configured) };
                 assert_eq!(levels.standing(), expected);

@@ -372,7 +372,7 @@ impl Model {
                     let user = self.users.iter().position(|(known, _)| *known == id).unwrap();
                     prop_assert!(to == Show::Unavailable || self.may_show(user), "user {} was told to be {}", user, to);
                 }
-                Event::Swept { .. } | Event::Granted(_) => {}
+                Event::Counts { .. } | Event::Swept { .. } | Event::Granted(_) => {}
             }
         }
         let books = self.desk.books(self.account);

@@ -297,7 +297,9 @@ impl QueueState {
         if !self.subscribers.is_empty() {
             outbox.retell(self.queue.id);
         }
-        if before.show != now.show {
+        if before.show == now.show {
+            events.push(Event::Counts { id: self.queue.id, now });
+        } else {
             self.changed = tick;
             let (id, name) = (self.queue.id, self.queue.name.clone());
             events.push(Event::Queue { id, name, from: before.show, now });

@@ -72,6 +72,13 @@ pub enum Event {
         /// What is published of it now.
         now: Published,
     },
+    /// How many of a queue's operators take work, or are enabled, where its show stays the same.
+    Counts {
+        /// Which.
+        id: QueueId,
+        /// What is published of it now.
+        now: Published,
+    },
     /// A user's show, as it is published; not said of each when the link is lost.
     User {
         /// Which.

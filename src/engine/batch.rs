@@ -2,12 +2,12 @@
 
 use std::{collections::VecDeque, future::Future, pin::Pin, sync::Arc};
 
-use tracing::{debug, error};
+use tracing::{Span, debug, error};
 
 use super::{
     Engine, WARN_EVERY,
     follows::{Follower, Follows},
-    handle::{Answer, EditError},
+    handle::{Answer, Asked, EditError},
     now,
 };
 use crate::{
@@ -22,10 +22,19 @@ type Commit = Pin<Box<dyn Future<Output = (Change, Result<(), StoreError>)> + Se
 
 /// Edits that are being written together.
 pub(super) struct Batch {
-    answers: Vec<(Answer, Outcome)>,
+    edits: Vec<Edited>,
     /// What stanzas asked for.
     follows: Vec<(Follower, bool)>,
     commit: Commit,
+}
+
+/// An edit that is being written.
+struct Edited {
+    answer: Answer,
+    outcome: Outcome,
+    /// How many of the writes are its own; those of the first edit come first.
+    writes: usize,
+    cause: Span,
 }
 
 impl Engine {
@@ -44,7 +53,7 @@ impl Engine {
         let returns = if stopping { 0 } else { self.returns.most() };
         let mut taken = Vec::new();
         let mut later = VecDeque::new();
-        let (mut claims, mut change, mut answers) = (Claims::default(), Change::new(), Vec::new());
+        let (mut claims, mut change, mut edits) = (Claims::default(), Change::new(), Vec::new());
         self.with(|desk| {
             while let Some(asked) = waiting.pop_front() {
                 if change.len() >= BATCH_MOST {
@@ -53,13 +62,14 @@ impl Engine {
                 }
                 match desk.plan(&asked.by, wall, &asked.edit) {
                     Err(refusal) => {
-                        debug!(%refusal, by = %asked.by, "edit refused");
+                        asked.cause.in_scope(|| debug!(%refusal, by = %asked.by, "edit refused"));
                         let _ = asked.answer.send(Err(refusal.into()));
                     }
                     Ok(plan) => match claims.join(plan.claims) {
                         Ok(()) => {
+                            let Asked { answer, cause, .. } = asked;
+                            edits.push(Edited { answer, outcome: plan.outcome, writes: plan.change.len(), cause });
                             change.extend(plan.change);
-                            answers.push((asked.answer, plan.outcome));
                         }
                         Err(_) => later.push_back(asked),
                     },
@@ -88,13 +98,13 @@ impl Engine {
         (self.waiting, self.follows) = (later, follows);
         change.extend(self.ageing.as_mut().and_then(|ageing| ageing.outdated(&self.readers, wall, now())));
         if change.is_empty() {
-            for (answer, outcome) in answers {
-                let _ = answer.send(Ok(outcome));
+            for edit in edits {
+                let _ = edit.answer.send(Ok(edit.outcome));
             }
         } else {
             let committer = self.committer.clone();
             let commit = Box::pin(async move { committer.commit(change).await });
-            self.batch = Some(Batch { answers, follows: taken, commit });
+            self.batch = Some(Batch { edits, follows: taken, commit });
         }
     }
 
@@ -102,13 +112,7 @@ impl Engine {
         let Some(batch) = self.batch.take() else { return };
         let failure = match result {
             Ok(()) => {
-                let events = self.with(|desk| {
-                    // What is to change now changes now.
-                    let mut events = desk.expire(now());
-                    events.extend(desk.commit(change));
-                    events
-                });
-                self.tell(events);
+                self.take_in(change, &batch.edits);
                 if self.short.send_if_modified(|short| short.take().is_some()) {
                     self.pulse.news();
                 }
@@ -140,9 +144,29 @@ impl Engine {
             }
             None => {}
         }
-        for (answer, outcome) in batch.answers {
-            let result = failure.clone().map_or(Ok(outcome), |failure| Err(EditError::Store(failure)));
-            let _ = answer.send(result);
+        for edit in batch.edits {
+            let result = failure.clone().map_or(Ok(edit.outcome), |failure| Err(EditError::Store(failure)));
+            let _ = edit.answer.send(result);
+        }
+    }
+
+    /// What is on disk holds, all of it at once; and what came of each edit is told as that.
+    fn take_in(&mut self, change: Change, edits: &[Edited]) {
+        let mut change = change.into_iter();
+        let happened = self.with(|desk| {
+            // What is to change now changes now.
+            let mut happened = vec![(desk.expire(now()), Span::none())];
+            for Edited { writes, cause, .. } in edits {
+                happened.push((desk.commit(change.by_ref().take(*writes).collect()), cause.clone()));
+            }
+            happened.push((desk.commit(change.collect()), Span::none()));
+            happened
+        });
+        for Edited { writes, cause, .. } in edits {
+            cause.in_scope(|| debug!(writes, "edit stored"));
+        }
+        for (events, cause) in happened {
+            self.tell(events, &cause);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tracing::Span;
 
 use super::{
     Fact,
@@ -38,11 +39,13 @@ pub(super) struct Asked {
     pub(super) by: By,
     pub(super) edit: Edit,
     pub(super) answer: Answer,
+    /// What it is part of, for the log.
+    pub(super) cause: Span,
 }
 
 #[derive(Debug)]
 pub(super) enum Request {
-    Edit(Asked),
+    Edit(Box<Asked>),
     Close(oneshot::Sender<()>),
 }
 
@@ -66,14 +69,14 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// Asks for a change, and waits until it is on disk.
+    /// Asks for a change, and waits until it is on disk. In the log it stands in the span that this is called in.
     ///
     /// # Errors
     /// Why it was not done.
     pub async fn edit(&self, by: impl Into<By>, edit: Edit) -> Result<Outcome, EditError> {
         let (answer, result) = oneshot::channel();
-        let asked = Asked { by: by.into(), edit, answer };
-        self.requests.send(Request::Edit(asked)).await.map_err(|_| EditError::Stopping)?;
+        let asked = Asked { by: by.into(), edit, answer, cause: Span::current() };
+        self.requests.send(Request::Edit(Box::new(asked))).await.map_err(|_| EditError::Stopping)?;
         let result = result.await.map_err(|_| EditError::Stopping)?;
         self.metrics.engine().edited(match &result {
             Ok(_) => Edited::Done,

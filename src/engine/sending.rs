@@ -1,12 +1,12 @@
 //! What the desk wants sent, on its way to the link, and what it wants told, to the log and to listeners.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{Level, Span, debug, enabled, info, trace, warn};
 
 use super::{Engine, now};
-use crate::domain::{Effect, Event, Grants, LinkPhase, Published};
+use crate::domain::{BareJid, Effect, Event, Grants, LinkPhase, Name, Published};
 
 /// Stanzas handed to the link in one go, with one hold of the lock.
 const SEND_MOST: usize = 1_024;
@@ -28,7 +28,7 @@ pub(super) enum Sending {
 impl Engine {
     /// Sends of what the desk wants sent as much as the link has room for; facts and edits have their turn before the rest.
     pub(super) fn send(&mut self) -> Sending {
-        let sending = self.outbox.as_ref().map_or(Sending::Done, |outbox| self.send_on(outbox));
+        let sending = self.outbox.clone().map_or(Sending::Done, |outbox| self.send_on(&outbox));
         self.log_progress();
         if matches!(sending, Sending::Done | Sending::Over)
             && let Some(done) = self.closing.take()
@@ -38,7 +38,7 @@ impl Engine {
         sending
     }
 
-    fn send_on(&self, outbox: &mpsc::Sender<Effect>) -> Sending {
+    fn send_on(&mut self, outbox: &mpsc::Sender<Effect>) -> Sending {
         if outbox.is_closed() {
             return Sending::Over;
         }
@@ -47,7 +47,10 @@ impl Engine {
             let now = now();
             (desk.expire(now), desk.outgoing(room, now))
         });
-        self.tell(events);
+        self.tell(events, &Span::none());
+        if enabled!(Level::DEBUG) {
+            self.log_published(&effects);
+        }
         let sent = effects.len();
         let mut published = 0;
         for effect in effects {
@@ -76,11 +79,40 @@ impl Engine {
         }
     }
 
-    pub(super) fn tell(&self, events: Vec<Event>) {
+    /// Says what is published, and of each queue what that came of: of the change that made it so.
+    fn log_published(&self, effects: &[Effect]) {
+        let mut told: BTreeMap<&Name, (Published, Vec<&BareJid>)> = BTreeMap::new();
+        for effect in effects {
+            if let Effect::Tell { queue, to, published } = effect {
+                told.entry(queue).or_insert((*published, Vec::new())).1.push(to);
+            }
+        }
+        for (queue, (Published { show, ready, enabled, .. }, followers)) in told {
+            let id = self.read(|desk| desk.queue_by_name(queue).map(|view| view.queue.id));
+            let _cause = id.map_or_else(Span::none, |id| self.causes.of(id)).entered();
+            debug!(%queue, %show, ready, enabled, followers = followers.len(), "presence published");
+            for to in followers {
+                trace!(%queue, %to, %show, "follower told");
+            }
+        }
+    }
+
+    /// Tells what has happened, and for what.
+    pub(super) fn tell(&mut self, events: Vec<Event>, cause: &Span) {
+        let _cause = cause.enter();
+        let is_followed = enabled!(Level::DEBUG);
         for event in events {
+            match event {
+                Event::Queue { id, .. } | Event::Counts { id, .. } if is_followed => self.causes.note(id, cause),
+                Event::Swept { .. } => self.causes.forget(),
+                Event::Queue { .. } | Event::Counts { .. } | Event::User { .. } | Event::Granted(_) => {}
+            }
             match &event {
                 Event::Queue { name, from, now: Published { show, .. }, .. } => {
                     info!(queue = %name, %from, to = %show, "queue show changed");
+                }
+                Event::Counts { id, now: Published { ready, enabled, .. } } => {
+                    debug!(queue = %id, ready, enabled, "queue counts changed");
                 }
                 Event::User { id, from, to } => debug!(user = %id, %from, %to, "user show changed"),
                 Event::Granted(grants) => say_granted(*grants),

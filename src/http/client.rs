@@ -33,6 +33,12 @@ pub enum ForwardedBy {
 }
 
 impl Proxies {
+    /// Whether who is connected is one of them.
+    pub(super) fn are_at(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted.iter().any(|network| network.contains(&peer))
+    }
+
     /// Who asks, where `peer` is who is connected: of the addresses that trusted proxies have noted, each where it got the request
     /// from, the last that is none of theirs. What can not be read ends the search: nobody before it is believed.
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {

@@ -94,7 +94,7 @@ struct Tools {
 /// Everything that is served, but for the connections.
 pub fn router(settings: Settings, desk: Handle) -> Router {
     let metrics = desk.metrics().clone();
-    let presence = presence::routes(&settings, desk.clone());
+    let presence = presence::routes(&settings, desk.clone()).layer(from_fn(watch::trace_read));
     let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk });
     let ((own, _), (health, _)) = (v1::routes(), health::routes());
     Router::new()
@@ -104,9 +104,9 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
         .merge(openapi::routes())
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .fallback(async || Failure::not_found())
-        .layer(from_fn(watch::trace))
+        .layer(from_fn_with_state(site.clone(), watch::trace))
         .with_state(site)
-        // Read so often that what they do is noted by themselves, where anybody wants to know.
+        // Read so often that they are noted only where anybody wants to know.
         .merge(presence)
         .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))
@@ -117,6 +117,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
 pub fn public_router(settings: &Settings, desk: Handle) -> Router {
     let metrics = desk.metrics().clone();
     presence::routes(settings, desk)
+        .layer(from_fn(watch::trace_read))
         .fallback(async || presence::refuse(Failure::not_found()))
         .layer(from_fn(rest::read))
         .layer(CatchPanicLayer::custom(watch::panicked))

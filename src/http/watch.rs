@@ -4,30 +4,91 @@ use std::{any::Any, net::SocketAddr, time::Duration};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::StatusCode,
+    http::{HeaderName, HeaderValue, StatusCode},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::time::Instant;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::{Instrument, Span, debug, debug_span, error, error_span, field::Empty, warn};
 
-use super::{Failure, libraryh3lp};
-use crate::metrics::{Api, Metrics};
+use super::{Failure, Site, libraryh3lp};
+use crate::{
+    domain::{AccountId, Who},
+    metrics::{Api, Metrics},
+};
 
-/// Notes a request in a span: the path as it was matched, so that neither names nor secrets in a query get into the log.
-pub(super) async fn trace(request: Request, next: Next) -> Response {
-    let path = request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str);
+/// How a request is called in the log and in its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest that is taken over from a proxy.
+const ID_MOST: usize = 64;
+
+/// Notes a request in a span, with an id that the answer has too, and the path as it was matched, so that neither names nor
+/// secrets in a query get into the log. Who it comes from is noted once that is known ([`note_caller`]).
+pub(super) async fn trace(State(site): State<Site>, request: Request, next: Next) -> Response {
+    let path = matched(&request);
     // There is none where no socket is, in tests.
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let span = info_span!("request", method = %request.method(), path, peer = peer.map(tracing::field::display));
+    let believed = peer.is_some_and(|peer| site.settings.access.proxies.are_at(peer));
+    let theirs = request.headers().get(REQUEST_ID).filter(|id| believed && is_id(id)).cloned();
+    let id = theirs.unwrap_or_else(new_id);
+    // Of the highest level, so that every line of the request has it.
+    let span = error_span!(
+        "request",
+        id = id.to_str().unwrap_or_default(),
+        method = %request.method(),
+        family = api(path).as_str(),
+        path,
+        peer = peer.map(tracing::field::display),
+        account = Empty,
+        by = Empty,
+    );
+    let mut response = timed(request, next).instrument(span).await;
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// The same of a request for what is public and read often: it has no id, and is noted only where that is wanted.
+pub(super) async fn trace_read(request: Request, next: Next) -> Response {
+    let path = matched(&request);
+    let span = debug_span!("request", method = %request.method(), family = api(path).as_str(), path);
+    timed(request, next).instrument(span).await
+}
+
+/// The same of what is asked on this machine by the user with this number.
+pub(super) async fn trace_local(uid: u32, request: Request, next: Next) -> Response {
+    let id = new_id();
+    let id = id.to_str().unwrap_or_default();
+    let span = error_span!("request", id, method = %request.method(), family = Api::Admin.as_str(), path = matched(&request), uid);
+    timed(request, next).instrument(span).await
+}
+
+async fn timed(request: Request, next: Next) -> Response {
     let began = Instant::now();
-    async move {
-        let response = next.run(request).await;
-        debug!(status = response.status().as_u16(), took = ?began.elapsed(), "request answered");
-        response
-    }
-    .instrument(span)
-    .await
+    let response = next.run(request).await;
+    let ms = began.elapsed().as_secs_f64() * 1_000.0;
+    debug!(status = response.status().as_u16(), ms, "request answered");
+    response
+}
+
+/// Notes whom the request comes from that is being worked on.
+pub(super) fn note_caller(account: AccountId, who: &Who) {
+    Span::current().record("account", account.get()).record("by", tracing::field::display(who));
+}
+
+fn matched(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("(none)", MatchedPath::as_str)
+}
+
+/// 16 hexadecimal digits that nobody has had before.
+fn new_id() -> HeaderValue {
+    let id = format!("{:016x}", getrandom::u64().unwrap_or_default());
+    HeaderValue::try_from(id).expect("digits are legal in a header")
+}
+
+/// Whether it can be written into a log as it is.
+fn is_id(id: &HeaderValue) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:=+/".contains(byte);
+    (1..=ID_MOST).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
 }
 
 /// Counts a request by what was asked for and what was answered, and takes its time.
@@ -89,6 +150,36 @@ mod tests {
     use tower_http::catch_panic::CatchPanicLayer;
 
     use super::*;
+
+    #[test]
+    fn ids() {
+        let check = |id: &str| is_id(&HeaderValue::from_str(id).unwrap());
+        for good in ["a", "8f0c2d1e-77aa-4b3c", "Root=1-67891233-abcdef", &"x".repeat(ID_MOST)] {
+            assert!(check(good), "{good}");
+        }
+        for bad in ["", "a b", "a\"b", "<script>", "a\tb", "a,b", &"x".repeat(ID_MOST + 1)] {
+            assert!(!check(bad), "{bad}");
+        }
+        assert!(!is_id(&HeaderValue::from_bytes(b"\xff").unwrap()));
+        assert!(check(new_id().to_str().unwrap()) && new_id() != new_id());
+    }
+
+    #[test]
+    fn families() {
+        for (path, expected) in [
+            ("/v1/queues/{queue}", "v1"),
+            ("/2011-12-03/queues", "libraryh3lp"),
+            ("/api/auth/login", "libraryh3lp"),
+            ("/presence/jid/{name}/{domain}/text", "presence"),
+            ("/api/presence/jid/{name}/{domain}/text", "presence"),
+            ("/readyz", "health"),
+            ("/docs", "docs"),
+            ("/v10", "none"),
+            ("(none)", "none"),
+        ] {
+            assert_eq!(api(path).as_str(), expected, "{path}");
+        }
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {

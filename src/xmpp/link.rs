@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tokio_xmpp::xmlstream::{ReadError, StreamHeader, Timeouts, XmlStream, initiate_stream};
-use tracing::{error, warn};
+use tracing::{Instrument, Span, debug, debug_span, error, info, info_span, warn};
 use xmpp_parsers::{component::Handshake, ns};
 
 use super::{
@@ -119,9 +119,10 @@ impl<'a> Link<'a> {
     }
 
     /// Tells the engine of the link and works until it ends. Reading and sending never wait for each other. With `rivals` the
-    /// link is on trial until there is none.
+    /// link is on trial until there is none. The link has this `number`.
     pub(super) async fn run(
         self,
+        number: u32,
         rivals: Option<Rivals>,
         (engine, sessions): (&Handle, &Sessions),
         facts: &mpsc::Sender<Fact>,
@@ -138,6 +139,8 @@ impl<'a> Link<'a> {
         let worker = Worker { engine, changes: changes_waiting, replies: replies.clone() };
         let reader = Reader {
             settings,
+            link: number,
+            stanzas: 0,
             door,
             parser: Parser::default(),
             wire: &wire,
@@ -181,7 +184,7 @@ impl<'a> Link<'a> {
         tokio::select! {
             ended = working => if stop.is_cancelled() { LinkError::Stopped } else { ended },
             () = overdue => {
-                warn!(server = settings.server, "the server took too long to say goodbye");
+                info!("the server took too long to say goodbye");
                 LinkError::Stopped
             }
         }
@@ -263,6 +266,10 @@ fn refusal(error: &StreamError, domain: &str) -> String {
 /// Reads what the server sends, and says what it means.
 struct Reader<'a> {
     settings: &'a Settings,
+    /// The number of the link.
+    link: u32,
+    /// How many stanzas have come.
+    stanzas: u64,
     door: Door<OwnedReadHalf>,
     parser: Parser,
     wire: &'a Wire,
@@ -271,7 +278,7 @@ struct Reader<'a> {
     /// Where the engine puts what is to be sent.
     effects: mpsc::Sender<Effect>,
     replies: mpsc::Sender<Element>,
-    changes: mpsc::Sender<Pending>,
+    changes: mpsc::Sender<(Pending, Span)>,
     sessions: &'a Sessions,
     drops: Drops,
     rivals: Option<Rivals>,
@@ -317,23 +324,30 @@ impl Reader<'_> {
 
     async fn take(&mut self, piece: Piece) -> Result<(), LinkError> {
         self.count(piece);
+        self.stanzas += 1;
+        let span = debug_span!("stanza", link = self.link, number = self.stanzas);
+        self.act_on(piece).instrument(span).await
+    }
+
+    async fn act_on(&mut self, piece: Piece) -> Result<(), LinkError> {
         match self.wire.read(&mut self.parser, self.door.gate(), piece) {
+            Reading::Tell(Fact::Input(input)) => self.hear(input).await,
             Reading::Tell(fact) => self.tell(fact).await,
             Reading::Asked(request) => self.answer(*request).await,
             Reading::Answer { to, reply } => self.reply(&to, reply).await,
             Reading::Dropped { from, reason, glimpsed } => {
                 self.name(from.as_ref().map_or("?", BareJid::as_str), reason);
                 if let Some(input) = glimpsed {
-                    self.tell(Fact::Input(input)).await?;
+                    self.hear(input).await?;
                 }
-                self.tell(Fact::Input(Input::Dropped { reason })).await
+                self.hear(Input::Dropped { reason }).await
             }
             Reading::Echo { id, is_error } => {
                 self.look_for_rivals(|rivals, now, _| rivals.echo(&id, is_error, now)).await
             }
             Reading::NotWritten { input, condition } => {
                 self.name_refusal(&input, &condition);
-                self.tell(Fact::Input(input)).await
+                self.hear(input).await
             }
             Reading::Worked => {
                 if let Some(rivals) = &mut self.rivals {
@@ -354,6 +368,17 @@ impl Reader<'_> {
             Piece::Header | Piece::Footer => return,
         };
         self.engine.metrics().link().received(stanza);
+    }
+
+    /// Passes on what the stanza says that was just read.
+    async fn hear(&self, input: Input) -> Result<(), LinkError> {
+        if let Input::Seen { user, resource, seen } = &input {
+            // Not what people wrote: that is theirs.
+            debug!(%user, %resource, show = %seen.show, priority = seen.priority, "presence heard");
+        } else if let Input::Gone { user, resource } = &input {
+            debug!(%user, resource, "presence heard: gone");
+        }
+        self.tell(Fact::Stanza { link: self.link, number: self.stanzas, input }).await
     }
 
     /// Does what is to be done next to find out whether somebody else serves our domain.
@@ -408,10 +433,13 @@ impl Reader<'_> {
         let (wire, sessions, now) = (self.wire, self.sessions, self.engine.clock().both());
         let reply = match self.engine.read(|desk| wire.answer(request, desk, sessions, now)) {
             Answer::Now(reply) => reply,
-            Answer::Change(change) => match self.changes.try_send(*change) {
-                Ok(()) => return Ok(()),
-                Err(TrySendError::Full(change) | TrySendError::Closed(change)) => change.refuse(),
-            },
+            Answer::Change(change) => {
+                let span = info_span!("command", link = self.link, stanza = self.stanzas, by = %change.by);
+                match self.changes.try_send((*change, span)) {
+                    Ok(()) => return Ok(()),
+                    Err(TrySendError::Full((change, _)) | TrySendError::Closed((change, _))) => change.refuse(),
+                }
+            }
         };
         self.reply(&to, reply).await
     }

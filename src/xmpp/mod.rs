@@ -35,7 +35,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{Instrument, error_span, info, warn};
 
 use self::{
     adhoc::Sessions,
@@ -98,18 +98,22 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
     let nonce = Nonce::new([(); 2].map(|()| getrandom::u64().unwrap_or_default()));
     let sessions = Sessions::new(Instant::now());
     for number in 1.. {
+        let (server, domain) = (settings.server.as_str(), settings.domain.as_str());
+        // Of the highest level, so that every line of the link has it.
+        let span = error_span!("link", id = number, server, domain);
         let opened = tokio::select! {
-            opened = Link::open(&settings) => opened,
+            opened = Link::open(&settings).instrument(span.clone()) => opened,
             () = stop.cancelled() => return,
         };
         let (error, lasted) = match opened {
             Ok(link) => {
-                info!(server = settings.server, domain = settings.domain, "link up");
+                span.in_scope(|| info!("link up"));
                 engine.metrics().link().connected();
                 let since = Instant::now();
                 let rivals =
                     settings.lookout.map(|lookout| Rivals::new(lookout, settings.patience(), &nonce, number, since));
-                (link.run(rivals, (&engine, &sessions), &facts, &stop).await, since.elapsed())
+                let running = link.run(number, rivals, (&engine, &sessions), &facts, &stop);
+                (running.instrument(span.clone()).await, since.elapsed())
             }
             Err(error) => (error, Duration::ZERO),
         };
@@ -118,7 +122,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
             engine.metrics().link().failed(cause);
         }
         if matches!(error, LinkError::Stopped) {
-            info!(server = settings.server, "link closed");
+            span.in_scope(|| info!("link closed"));
             // The engine may be gone already, or busy with its own end.
             let _ = facts.try_send(Fact::LinkDown(why));
             return;
@@ -128,7 +132,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
             backoff.be_patient();
         }
         let retry_in = backoff.wait(lasted, getrandom::u32().unwrap_or(u32::MAX));
-        warn!(server = settings.server, error = why, ?retry_in, "link down");
+        span.in_scope(|| warn!(error = why, ?retry_in, "link down"));
         tokio::select! {
             sent = facts.send(Fact::LinkDown(why)) => if sent.is_err() { return },
             () = stop.cancelled() => return,

@@ -7,6 +7,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use jid::BareJid;
 use minidom::Element;
 use tokio::sync::mpsc;
+use tracing::{Instrument, Span};
 
 use super::adhoc::Pending;
 use crate::{domain::Who, engine::Handle};
@@ -21,7 +22,8 @@ const OF_ONE_MOST: usize = 4;
 /// Works for one link, and ends with it. A change that was handed to the engine before that is made, and nobody answered.
 pub(super) struct Worker<'a> {
     pub(super) engine: &'a Handle,
-    pub(super) changes: mpsc::Receiver<Pending>,
+    /// What is to be changed, and what that is part of in the log.
+    pub(super) changes: mpsc::Receiver<(Pending, Span)>,
     pub(super) replies: mpsc::Sender<Element>,
 }
 
@@ -33,12 +35,12 @@ impl Worker<'_> {
         let mut askers: HashMap<BareJid, usize> = HashMap::new();
         loop {
             let reply = tokio::select! {
-                Some(change) = changes.recv() => {
+                Some((change, span)) = changes.recv() => {
                     let asker = change.from.to_bare();
                     let theirs = askers.get(&asker).copied().unwrap_or_default();
                     if kept.len() < MOST && theirs < OF_ONE_MOST {
                         askers.insert(asker, theirs + 1);
-                        kept.push(keep(engine, change));
+                        kept.push(keep(engine, change).instrument(span));
                         continue;
                     }
                     change.refuse()

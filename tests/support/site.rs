@@ -26,18 +26,21 @@ pub(crate) struct Settings {
     pub(crate) link: &'static str,
     /// What stands in `[xmpp.onboarding]`.
     pub(crate) onboarding: String,
+    /// What stands in `[log]`.
+    pub(crate) log: &'static str,
 }
 
 impl Settings {
     /// For a server at `server`, with nothing special.
     pub(crate) const fn new(server: SocketAddr, https: SocketAddr) -> Self {
-        Self { server, https, sweep_quiet: "0s", times: Times::DEFAULT, link: "", onboarding: String::new() }
+        let log = "level = \"debug,tokio_xmpp=info\"";
+        Self { server, https, sweep_quiet: "0s", times: Times::DEFAULT, link: "", onboarding: String::new(), log }
     }
 }
 
 /// Writes a configuration for tests into `folder`, with everything in there too.
 pub(crate) fn site_for_tests(folder: &Path, settings: &Settings) -> Result<Site> {
-    let Settings { server, https, sweep_quiet, times, link, onboarding } = settings;
+    let Settings { server, https, sweep_quiet, times, link, onboarding, log } = settings;
     let (presence, xmpp) = (times.presence(), times.xmpp());
     let text = |path: PathBuf| Value::from(path.display().to_string());
     let (state, config) = (folder.join("state"), folder.join("rosterd.toml"));
@@ -68,7 +71,7 @@ socket = {socket}
 [presence]
 {presence}
 [log]
-level = "debug,tokio_xmpp=info"
+{log}
 "#
     );
     fs::write(&config, file)?;

@@ -123,14 +123,19 @@ pub(crate) struct Stage<W> {
 impl<W: World> Stage<W> {
     /// Starts everything, with an account on the server for each of `people`.
     pub(crate) async fn set(people: &[&str], times: Times) -> Result<Self> {
+        Self::set_as(people, |settings| Settings { times, ..settings }).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn set_as(people: &[&str], change: impl FnOnce(Settings) -> Settings) -> Result<Self> {
         let world = W::start(people).await?;
         let folder = tempfile::Builder::new().prefix("rosterd-").tempdir()?;
         let port = Port::free()?;
         let cable = Cable::to(world.component()).await?;
         let (server, https) = (cable.address(), port.address());
         let onboarding = world.onboarding();
-        let settings = Settings { sweep_quiet: W::SWEEP_QUIET, times, onboarding, ..Settings::new(server, https) };
-        let site = site_for_tests(folder.path(), &settings)?;
+        let settings = Settings { sweep_quiet: W::SWEEP_QUIET, onboarding, ..Settings::new(server, https) };
+        let site = site_for_tests(folder.path(), &change(settings))?;
         site.add_account("manager", "a password for tests")?;
         let mut daemon = Daemon::start(site)?;
         daemon.ready().await?;

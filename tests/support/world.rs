@@ -143,7 +143,7 @@ async fn pass_on(mut from: mpsc::Receiver<Fact>, to: mpsc::Sender<Fact>, seen: m
         let words = match &fact {
             Fact::LinkUp(_) | Fact::LinkOnTrial(_) => "up".to_owned(),
             Fact::LinkDown(why) => format!("down: {why}"),
-            Fact::Input(input) => format!("{input:?}"),
+            Fact::Input(input) | Fact::Stanza { input, .. } => format!("{input:?}"),
             Fact::FollowerGone { queue, jid } => format!("gone {queue} {jid}"),
             Fact::Follow { queue, jid, follow } => format!("follow {queue} {jid} {follow}"),
         };

@@ -178,7 +178,7 @@ fn several_who_are_over_at_once_are_not_shown_one_after_the_other() {
     world.wait(LINGER);
     let shows = world.events.iter().filter_map(|event| match event {
         Event::Queue { now, .. } => Some(now.show),
-        Event::User { .. } | Event::Swept { .. } | Event::Granted(_) => None,
+        Event::Counts { .. } | Event::User { .. } | Event::Swept { .. } | Event::Granted(_) => None,
     });
     assert_eq!(shows.collect::<Vec<_>>(), [Show::Unavailable]);
 }

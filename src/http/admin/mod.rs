@@ -155,7 +155,7 @@ async fn let_in(ConnectInfo(peer): ConnectInfo<Peer>, mut request: Request, next
     let own = rustix::process::geteuid().as_raw();
     if let Some(uid) = peer.uid.filter(|uid| *uid == 0 || *uid == own) {
         request.extensions_mut().insert(Who::Local(uid));
-        return next.run(request).await;
+        return watch::trace_local(uid, request, next).await;
     }
     tracing::warn!(uid = peer.uid, "admin socket: turned away");
     let what = format!("only root and the user that rosterd runs as (uid {own}) may use the admin socket");

@@ -21,6 +21,7 @@ use super::{
     Site,
     client::{Client, Proxies},
     libraryh3lp::Failure,
+    watch,
 };
 use crate::{
     config::Secret,
@@ -94,6 +95,7 @@ impl FromRequestParts<Site> for Caller {
         };
         let Found { account, role, who, touch } = found.ok_or_else(|| unauthenticated(&parts.headers))?;
         let by = By { who, from };
+        watch::note_caller(account, &by.who);
         if let Some(touch) = touch
             && let Err(error) = site.desk.edit(by.clone(), touch).await
         {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::{Found, Known, Site, hashed, random_token, unix_now};
+use super::{Found, Known, Site, hashed, random_token, unix_now, watch};
 use crate::{
     domain::{By, Edit, Refusal, TokenHash, Who},
     engine::EditError,
@@ -56,6 +56,7 @@ pub(in crate::http) async fn open_session(
         from,
         now: unix_now(),
     };
+    watch::note_caller(known.account, &known.who());
     site.desk.edit(By { who: known.who(), from }, edit).await.map_err(|error| match error {
         EditError::Refused(Refusal::PasswordChanged | Refusal::NoLogin | Refusal::Ended) => SessionError::Outdated,
         error @ (EditError::Refused(_) | EditError::Store(_) | EditError::Stopping) => SessionError::Edit(error),

@@ -156,6 +156,7 @@ impl World {
     fn take(&mut self, fact: Fact) {
         match fact {
             Fact::LinkUp(_) | Fact::LinkOnTrial(_) | Fact::LinkDown(_) => panic!("no stanza can say that"),
+            Fact::Stanza { .. } => panic!("the number of a stanza is the link's to give"),
             Fact::Follow { queue, jid, follow } => {
                 let before = self.observed();
                 let edit = if follow {
