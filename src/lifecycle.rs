@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// The signals that the daemon knows: SIGTERM and SIGINT end it, SIGHUP has it read its files anew.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Part {
             if stop.is_cancelled() {
                 guard.disarm();
             } else {
-                warn!(part = name, "ended by itself, rosterd stops");
+                error!(part = name, "ended by itself, rosterd stops");
             }
         });
     }

@@ -29,7 +29,7 @@ pub(super) async fn export(State((handle, format)): State<(Handle, Format)>) -> 
         let records = handle.read(crate::domain::Desk::records);
         let mut out = io::BufWriter::with_capacity(BUFFER, SyncIoBridge::new(near));
         if let Err(error) = (format.write)(&records, &mut out).and_then(|()| out.flush()) {
-            tracing::warn!(%error, "export broken off");
+            tracing::info!(%error, "export broken off");
         }
     });
     Body::from_stream(ReaderStream::with_capacity(far, BUFFER))
