@@ -4,7 +4,7 @@ mod ending;
 mod opening;
 mod standing;
 
-use std::{os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use crate::{
     config::{self, Problem, Problems, ProxyHeader, Settings},
     domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
     ejabberd::Clerk,
-    engine::{Engine, Fact, Handle},
+    engine::{Engine, Fact, Handle, unix_now},
     http::{self, admin},
     lifecycle::{self, Part, Reload, Signals, notify, sockets::Sockets, watchdog},
     metrics::{Metrics, Watched},
@@ -35,13 +35,36 @@ pub struct Core {
     failed: CancellationToken,
 }
 
-/// How exports are written and read.
-pub const DUMP: admin::Format = admin::Format {
-    write: |records, out| dump::write_records(records, out, |_| ()),
-    read: |input| {
-        dump::read_records(std::io::BufReader::new(input), |_| ()).map_err(|error| crate::telemetry::chain(&error))
-    },
-};
+/// How everything is written down, and how exports are read. The state folder is that of `settings`.
+#[must_use]
+pub fn dump_format(settings: &Settings) -> admin::Format {
+    let state = settings.store.path.clone();
+    admin::Format {
+        write: Arc::new(move |handle, form, out| {
+            let form = form_of(form, &state)?;
+            match handle.snapshot(form.with_audit()) {
+                Ok(mut snapshot) => {
+                    dump::write_snapshot(&mut *snapshot, form, out, |_| ()).map(drop).map_err(io::Error::other)
+                }
+                Err(error) => dump::write_failure(out, &form, &error.to_string()).and(Err(io::Error::other(error))),
+            }
+        }),
+        read: |input| {
+            dump::read_records(io::BufReader::new(input), |_| ()).map_err(|error| crate::telemetry::chain(&error))
+        },
+    }
+}
+
+/// What is written into a file of this form, where `state` is the state folder.
+///
+/// # Errors
+/// When the files that belong to a backup can not be read.
+pub fn form_of(form: admin::Form, state: &Path) -> io::Result<dump::Form> {
+    match form {
+        admin::Form::Export => Ok(dump::Form::Export),
+        admin::Form::Backup => Ok(dump::Form::Backup { written: unix_now(), files: dump::kept_files(state)? }),
+    }
+}
 
 fn policy(settings: &Settings) -> Policy {
     let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
@@ -74,12 +97,9 @@ impl Core {
     /// # Errors
     /// What is wrong with the store.
     pub fn open(settings: &Settings) -> anyhow::Result<Self> {
-        not_as_root(&settings.store.path)?;
         let (queues, state) = (settings.metrics.queues.clone(), Some(settings.store.path.clone()));
         let metrics = Metrics::new(Watched { queues, state });
-        let mut store = SledStore::open(&settings.store.path, settings.store.min_free)?
-            .with_audit_most(settings.audit.max_entries.into())
-            .with_metrics(metrics.clone());
+        let mut store = open_store(settings)?.with_metrics(metrics.clone());
         let records = store.load()?;
         info!(records = records.len(), path = %settings.store.path.display(), "store read");
         if let Some(holder) = records.iter().find_map(|record| holder_of(record, &settings.xmpp.watcher)) {
@@ -88,11 +108,8 @@ impl Core {
             let problem = Problem { key: "xmpp.watcher".to_owned(), origin: None, what };
             return Err(Problems(vec![problem]).into());
         }
-        let now = tokio::time::Instant::now().into_std();
-        let desk = Desk::restore(policy(settings), records, now).map_err(|error| StoreError::Damaged {
-            path: settings.store.path.clone(),
-            what: format!("the records do not fit together: {error}"),
-        })?;
+        let desk = desk_of(settings, records)
+            .map_err(|what| StoreError::Damaged { path: settings.store.path.clone(), what })?;
         let failed = CancellationToken::new();
         let committer = Committer::start(Box::new(store)).map_err(|source| StoreError::Io {
             doing: "could not start a thread for",
@@ -117,6 +134,25 @@ impl Core {
         let ((), done) = tokio::join!(engine, work);
         done
     }
+}
+
+/// Opens the store alone. Blocks for as long as that takes.
+///
+/// # Errors
+/// What is wrong with it, or that another user has to do this.
+pub fn open_store(settings: &Settings) -> anyhow::Result<SledStore> {
+    not_as_root(&settings.store.path)?;
+    let store = SledStore::open(&settings.store.path, settings.store.min_free)?;
+    Ok(store.with_audit_most(settings.audit.max_entries.into()))
+}
+
+/// A desk with these records.
+///
+/// # Errors
+/// What does not fit, in words.
+pub fn desk_of(settings: &Settings, records: Vec<Record>) -> Result<Desk, String> {
+    let now = tokio::time::Instant::now().into_std();
+    Desk::restore(policy(settings), records, now).map_err(|error| format!("the records do not fit together: {error}"))
 }
 
 /// Opens the store in a thread of its own. `None`: a signal to stop came first.
@@ -155,7 +191,9 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
     let public = http::Server::bind_public_on(sockets.public, &web_settings, handle.clone())?;
     let public = public.map(|public| public.beside(&web));
     let metrics = http::Server::bind_metrics(&web_settings, handle.clone())?;
-    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), DUMP).await?.with_levels(levels);
+    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), dump_format(&settings))
+        .await?
+        .with_levels(levels);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         https = %web.local_addr(),
@@ -338,7 +376,7 @@ fn holder_of(record: &Record, watcher: &Name) -> Option<String> {
 }
 
 /// What root makes in the state folder of somebody else, that one could not open any more.
-fn not_as_root(state: &Path) -> anyhow::Result<()> {
+pub(crate) fn not_as_root(state: &Path) -> anyhow::Result<()> {
     let Ok(folder) = std::fs::metadata(state) else { return Ok(()) };
     if rustix::process::geteuid().is_root() && folder.uid() != 0 {
         let (path, uid) = (state.display(), folder.uid());
@@ -354,12 +392,6 @@ fn not_as_root(state: &Path) -> anyhow::Result<()> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotYours(String);
-
-/// Everything in `settings`' store, for a command that runs without the daemon.
-#[must_use]
-pub fn records(handle: &Handle) -> Vec<Record> {
-    handle.read(Desk::records)
-}
 
 #[cfg(test)]
 mod tests {

@@ -23,7 +23,7 @@
 //! | [`xmpp`] | the component (XEP-0114): connect, gate, decode, encode, answer | `clock`, `config`, `domain`, `engine`, `metrics`, `telemetry` |
 //! | [`http`] | HTTPS, one folder an API family, one file a resource; public presence, without TLS too where that is wanted; and the admin socket ([`http::admin`]); metrics, over TCP where that is wanted | `clock`, `config`, `domain`, `engine`, `metrics`, `password`, `telemetry` |
 //! | [`ejabberd`] | rosters written through ejabberd's HTTP API, where people are onboarded that way | `config`, `domain`, `engine`, `telemetry` |
-//! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], exports | `domain`, `metrics` |
+//! | [`store`] | intent on disk: the trait, [`store::SledStore`], [`store::MemoryStore`], snapshots, exports and backups | `domain`, `metrics` |
 //! | [`metrics`] | what can be watched from outside: each room counts what it does, and what the desk knows is read when somebody asks | `domain` |
 //! | [`clock`] | what time it is for people, and how moments are written | `domain` |
 //! | [`password`] | passwords and their hashes | nothing |
@@ -34,7 +34,7 @@
 //! | [`app`] | the composition root: builds everything, runs it, stops it in order | everything |
 //!
 //! `xmpp`, `http`, `ejabberd` and `store` never name each other, and each library is named in one room only (`sled` in
-//! `store/sled.rs`, `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
+//! `store/sled*`, `axum` in `http`, and so on). `tests/architecture.rs` reads the source and fails where this is broken.
 //!
 //! # How it flows
 //!
@@ -146,6 +146,8 @@
 //!     notice and to store it; those that ended before a start come before its first fact (`tests/suspensions.rs`).
 //! 12. Each change of what people decided is in the audit log with who made it, and nothing else is: both are one commit
 //!     ([`domain::Write::Note`]). The log is read off the engine, and never held in memory.
+//! 13. What a backup or an export holds was all there at one moment, and neither the engine nor a reader waits while it is
+//!     made: it is read from the disk, in turns with commits ([`store::Snapshot`]).
 //!
 //! # Where to put what is new
 //!

@@ -200,7 +200,7 @@ fn libraries_stay_in_their_rooms() {
         ("rcgen", "http/"),
         ("x509_parser", "http/"),
         ("tower", "http/"),
-        ("sled", "store/sled.rs"),
+        ("sled", "store/sled"),
         ("clap", "cli/"),
         ("indicatif", "cli/"),
         ("argon2", "password.rs"),

@@ -20,7 +20,7 @@ use std::{
 
 use rosterd::{
     domain::{AccountId, Name, Queue, QueueId, Record, Session, TokenHash, UnixTime, Write},
-    store::{SledStore, Store, StoreError},
+    store::{Backup, SledStore, Store, StoreError},
 };
 use tempfile::TempDir;
 
@@ -107,7 +107,7 @@ fn a_database_that_was_put_back_from_yesterday_is_refused() {
     let error = SledStore::open(&template, 0).and_then(|mut store| store.load()).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("move that folder aside") && text.contains("rosterd import FILE"), "{text}");
+    assert!(text.contains("rosterd restore --force FILE") && text.contains("rosterd doctor"), "{text}");
 }
 
 #[test]
@@ -167,6 +167,23 @@ fn a_large_change_on_a_full_disk_is_there_as_a_whole_or_not_at_all() {
         for found in reopened.into_iter().chain([found]) {
             assert!(found == whole || (refused && found == before), "{megabytes} MB: {} found", found.len());
         }
+    }
+}
+
+#[test]
+fn a_restore_on_a_full_disk_leaves_what_was_there() {
+    for megabytes in 1..=6 {
+        let Some(disk) = Disk::try_new(20) else { return };
+        let (old, new) = (records(&change(0, 10)), records(&change(1, 12_000)));
+        SledStore::open(&disk.state(), 0).unwrap().commit(&change(0, 10)).unwrap();
+        disk.leave_room(megabytes);
+        let backup = Backup { records: new.clone(), ..Backup::default() };
+        let result = SledStore::restore(&disk.state(), 0, backup, true, "before");
+        let refused = matches!(result, Err(StoreError::Full { .. }));
+        assert!(refused || result.is_ok(), "{result:?}");
+        disk.give_room();
+        let found = SledStore::open(&disk.state(), 0).unwrap().load().unwrap();
+        assert!(found == if refused { old } else { new }, "{megabytes} MB: {} found", found.len());
     }
 }
 

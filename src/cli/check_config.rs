@@ -23,8 +23,8 @@ impl CheckConfig {
         }
         let settings = settings()?;
         if let (Some(cert), Some(key)) = (&settings.http.tls_cert, &settings.http.tls_key) {
-            let what_it_says = check_certificate(cert, key).map_err(|error| Failure::new(Code::Config, error))?;
-            say(format_args!("the certificate in {} {what_it_says}", cert.display()));
+            let checked = check_certificate(cert, key).map_err(|error| Failure::new(Code::Config, error))?;
+            say(format_args!("the certificate in {} {}", cert.display(), checked.says));
         }
         say("the configuration is good");
         Ok(())

@@ -1,7 +1,7 @@
 //! The way to the daemon, or to its store when it does not run.
 
 use std::{
-    io::{self, BufReader},
+    io::{self, BufRead, BufReader},
     path::Path,
     time::Duration,
 };
@@ -24,7 +24,7 @@ use crate::{
     config::Settings,
     domain::{Record, Who},
     engine::Handle,
-    http::admin::{self, Command, Problem, Reply},
+    http::admin::{self, Command, Form, Problem, Reply},
     store::dump,
 };
 
@@ -131,13 +131,21 @@ pub(super) async fn connect(socket: &Path) -> Result<Option<UnixStream>, Failure
     }
 }
 
-/// Everything that the daemon has stored.
-pub(super) async fn export(stream: UnixStream) -> Result<Vec<Record>, Failure> {
-    let answer = send(stream, Method::GET, "/export", Bytes::new()).await?;
+/// Has the daemon write down everything that it has stored, for `take` to read.
+pub(super) async fn dump<T: Send + 'static>(
+    stream: UnixStream,
+    form: Form,
+    take: impl FnOnce(&mut dyn BufRead) -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let path = match form {
+        Form::Export => "/export",
+        Form::Backup => "/backup",
+    };
+    let answer = send(stream, Method::GET, path, Bytes::new()).await?;
     let data = answer.body.map_err(io::Error::other).into_data_stream();
-    let input = BufReader::new(SyncIoBridge::new(StreamReader::new(Box::pin(data))));
-    let read = tokio::task::spawn_blocking(move || dump::read_records(input, |_| ())).await;
-    Ok(read.context("could not read the export")?.context("the export broke off")?)
+    let mut input = BufReader::new(SyncIoBridge::new(StreamReader::new(Box::pin(data))));
+    let taken = tokio::task::spawn_blocking(move || take(&mut input)).await;
+    Ok(taken.context("could not read what the daemon wrote")?)
 }
 
 /// Has the daemon store everything in `records`.

@@ -9,7 +9,9 @@ pub(super) const HELP: &str = "Exit codes:
    0  done
    1  it could not be done
    2  the command line is wrong
-  65  the file to import is damaged, or is no export
+   3  the doctor found something to look at, and nothing worse
+   4  the doctor found a problem
+  65  the file to import or to restore is damaged, or is none of ours
   69  the daemon does not run, or is not ready
   74  the store failed, or the disk did
   75  the store is in use by another process: try again later
@@ -21,6 +23,10 @@ pub(super) const HELP: &str = "Exit codes:
 pub enum Code {
     /// It could not be done.
     Failed = 1,
+    /// The doctor warns.
+    Warnings = 3,
+    /// The doctor found a problem.
+    Problems = 4,
     /// `EX_DATAERR`.
     Data = 65,
     /// `EX_UNAVAILABLE`.
@@ -56,6 +62,12 @@ impl Failure {
         }
         let error = anyhow::anyhow!("{:#}: {what_to_do}", self.error);
         Self { error, ..self }
+    }
+
+    /// Adds what failed.
+    #[must_use]
+    pub(super) fn about(self, what: String) -> Self {
+        Self { error: self.error.context(what), ..self }
     }
 
     /// What the process ends with.
@@ -99,6 +111,12 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(Code::Failed, error)
+    }
+}
+
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self::new(code_of(&error), error)
@@ -116,6 +134,7 @@ fn code_of(error: &StoreError) -> Code {
         | StoreError::Failed { .. }
         | StoreError::Io { .. }
         | StoreError::Stopped => Code::Store,
+        StoreError::There(_) | StoreError::Overtaken(_) => Code::Failed,
     }
 }
 
@@ -126,7 +145,8 @@ mod tests {
     #[test]
     fn the_help_names_every_code() {
         let codes =
-            [Code::Failed, Code::Data, Code::Unavailable, Code::Store, Code::InUse, Code::Permission, Code::Config];
+            [Code::Failed, Code::Warnings, Code::Problems, Code::Data, Code::Unavailable, Code::Store, Code::InUse];
+        let codes = [&codes[..], &[Code::Permission, Code::Config]].concat();
         let lines: Vec<_> = HELP.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
         let mut named: Vec<_> = codes.iter().map(|code| (*code as u8).to_string()).collect();
         named.splice(0..0, ["0".to_owned()]);

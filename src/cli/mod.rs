@@ -2,8 +2,10 @@
 
 mod account;
 mod audit;
+mod backup;
 mod check_config;
 mod daemon;
+mod doctor;
 mod exit;
 mod export;
 mod healthcheck;
@@ -11,10 +13,12 @@ mod import;
 mod log_level;
 mod login;
 mod metrics;
+mod restore;
 mod serve;
 mod status;
 mod terminal;
 mod token;
+mod written;
 
 use std::path::PathBuf;
 
@@ -55,9 +59,12 @@ enum Command {
     Audit(audit::Audit),
     /// Show the link, and every queue with its show and who is on.
     Status(status::Status),
-    /// Write everything that is stored to a file, as JSON lines.
+    Doctor(doctor::Doctor),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
+    /// Write all records to a file, as JSON lines: for programs, and for another deployment.
     Export(export::Export),
-    /// Read an export back into an empty store.
+    /// Read an export into an empty store, through the daemon where it runs. (`rosterd restore` puts a backup back.)
     Import(import::Import),
     /// Show how much the daemon logs, or change it while it runs.
     LogLevel(log_level::LogLevel),
@@ -82,6 +89,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Token(command) => command.run(&settings()?),
         Command::Audit(command) => command.run(&settings()?),
         Command::Status(command) => command.run(&settings()?),
+        Command::Doctor(command) => command.run(config.as_deref()),
+        Command::Backup(command) => command.run(&settings()?),
+        Command::Restore(command) => command.run(&settings()?),
         Command::Export(command) => command.run(&settings()?),
         Command::Import(command) => command.run(&settings()?),
         Command::LogLevel(command) => command.run(&settings()?),

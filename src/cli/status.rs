@@ -73,7 +73,7 @@ fn onboarding(admin::Onboarding { method, in_use }: &admin::Onboarding) -> Strin
 }
 
 /// Everybody who was asked to let us see their presence, and did not say yes.
-fn not_approved(status: &admin::Status) -> Vec<&str> {
+pub(super) fn not_approved(status: &admin::Status) -> Vec<&str> {
     let waits = |it: &&OperatorStatus| it.reasons.iter().any(|reason| reason == "not-approved" || reason == "refused");
     let mut names: Vec<_> =
         status.queues.iter().flat_map(|queue| &queue.operators).filter(waits).map(|it| &*it.jid).collect();

@@ -37,9 +37,9 @@ fn checked(password: &str) -> Result<String, Failure> {
     Ok(check()?)
 }
 
-/// A bar of things done. Shown on a terminal only, as all of these.
-pub(super) fn bar(verb: &'static str, total: u64) -> ProgressBar {
-    styled(ProgressBar::new(total), verb, "{msg} {bar:40} {human_pos}/{human_len}")
+/// Things that are counted. Shown on a terminal only, as all of these.
+pub(super) fn counting(verb: &'static str) -> ProgressBar {
+    styled(ProgressBar::new_spinner(), verb, "{spinner} {msg} {human_pos} {elapsed}")
 }
 
 /// A bar of bytes.

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     domain::{Noted, Search, UnixTime, Write},
-    store::{StoreError, Trail},
+    store::{Snapshot, StoreError, Trail},
 };
 
 /// How many search at a time; others wait.
@@ -60,6 +60,11 @@ impl Readers {
     pub(super) fn new(trail: Arc<dyn Trail>) -> Self {
         let [places, turns] = [READERS + WAITING_MOST, READERS].map(|most| Arc::new(Semaphore::new(most)));
         Self { trail, places, turns }
+    }
+
+    /// See [`super::Handle::snapshot`].
+    pub(super) fn snapshot(&self, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.trail.clone().snapshot(with_audit)
     }
 
     /// See [`super::Handle::audit`].

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     domain::{By, Desk, Edit, Event, Outcome, Refusal, Search},
     metrics::{Edited, Metrics},
-    store::StoreError,
+    store::{Snapshot, StoreError},
 };
 
 /// Why an edit was not done. Nothing has changed.
@@ -122,6 +122,15 @@ impl Handle {
     /// What is damaged, or that too many search at present.
     pub async fn audit(&self, search: Search, before: Option<u64>, limit: usize) -> Result<Page, AuditError> {
         self.readers.page(search, before, limit).await
+    }
+
+    /// Everything that is on disk at this moment, with the audit log or without it, to be read in turns with the store's work.
+    /// The engine does its own meanwhile. Reading it blocks.
+    ///
+    /// # Errors
+    /// When the store has failed, or too many are reading already.
+    pub fn snapshot(&self, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError> {
+        self.readers.snapshot(with_audit)
     }
 
     /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.

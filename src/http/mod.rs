@@ -44,7 +44,7 @@ use libraryh3lp::Failure;
 pub use limits::Limits;
 pub use noted::{NotedBody, PageBody, ThingBody, WhoBody};
 pub use server::{ServeError, Server};
-pub use tls::{TlsError, check_certificate};
+pub use tls::{Checked, TlsError, check_certificate, own_certificate};
 
 /// The settings of the HTTPS server.
 #[derive(Debug, Clone)]

@@ -3,17 +3,17 @@
 //! A key is a byte above those of all records, and the number of the entry; a value is sealed like that of a record. Numbers
 //! are never given twice; there are gaps where entries made room (`ledger.rs`).
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, record};
+use super::{StoreError, record, snapshot::Snapshot};
 use crate::domain::{AccountId, BareJid, By, Name, Noted, Thing, UnixTime, Who};
 
 /// What the log holds at the most, where nothing else is said. An entry takes about 400 bytes on disk, and 16 KiB at the most.
 pub const MOST: u64 = 1_000_000;
 
-/// Reads the audit log, from whichever thread.
+/// Reads what is on disk, from whichever thread.
 pub trait Trail: Send + Sync + std::fmt::Debug {
     /// The newest entries whose number is below `before`, with their numbers, newest first: `most` of them where there are
     /// so many. Only what is on disk is seen.
@@ -24,6 +24,12 @@ pub trait Trail: Send + Sync + std::fmt::Debug {
 
     /// When the oldest entry was made.
     fn oldest(&self) -> Option<UnixTime>;
+
+    /// Everything that is kept at this moment, with the audit log or without it.
+    ///
+    /// # Errors
+    /// [`StoreError::Overtaken`] when there are too many of these already.
+    fn snapshot(self: Arc<Self>, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError>;
 }
 
 /// Which numbers there may be: from the first to before the next.

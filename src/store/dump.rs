@@ -1,11 +1,17 @@
-//! Everything that is kept, as a file: what `rosterd export` writes and `rosterd import` reads.
+//! Everything that is kept, as a file: what `rosterd export` and `rosterd backup` write, `rosterd import` and `rosterd restore`
+//! read.
 //!
-//! JSON lines. The first says what the file is, each further one holds one record, and the last has the number of records
-//! and the SHA-256 of all bytes before it, so `head -n -1 FILE | sha256sum` tells what the last line should.
+//! JSON lines. The first says what the file is, each further one holds one record, and the last has the number of lines
+//! between the two and the SHA-256 of all bytes before it, so `head -n -1 FILE | sha256sum` tells what the last line should.
+//!
+//! A backup is an export with more in it: its first line says when it was made, and behind the records come the entries of the
+//! audit log and a few files of the state folder.
 
 use std::{
     borrow::Cow,
-    io::{self, BufRead, Read as _, Write as _},
+    fs::File,
+    io::{self, BufRead, Read, Write as _},
+    os::unix::fs::MetadataExt,
     path::Path,
 };
 
@@ -13,18 +19,23 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{
+    Snapshot, StoreError,
+    audit::NotedShape,
     folder,
     record::{self, Owners, Shape, WriteShape},
+    snapshot::Item,
 };
-use crate::domain::{BareJid, Cause, Name, Record, Write};
+use crate::domain::{BareJid, Cause, Name, Noted, Record, UnixTime, Write};
 
 /// The version of the format that is written. The records are those of [`record::VERSION`]; versions before it are read too.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = record::VERSION as u32;
 /// The first version that is read.
-const OLDEST: u32 = 1;
+const OLDEST: u32 = record::OLDEST as u32;
 
 /// The most bytes of a line that are read. A record is far smaller; a file of another kind may have no lines at all.
 pub const LINE_MOST: usize = 16 << 20;
+
+const BUFFER: usize = 256 << 10;
 
 /// How many records there are between two reports of progress.
 const PROGRESS_EVERY: u64 = 1_024;
@@ -46,6 +57,12 @@ pub enum DumpError {
         /// What was looked for.
         wanted: &'static str,
     },
+    /// It is a backup, and an export is wanted.
+    #[error("line 1: this is a backup, which `rosterd restore` reads: an export is wanted here")]
+    Backup,
+    /// Whoever wrote it could not go on.
+    #[error("it breaks off, since {0}")]
+    BrokenOff(String),
     /// It was written by another version of us.
     #[error("line 1: the file is of version {found}, and this rosterd reads versions {OLDEST} to {VERSION}")]
     Version {
@@ -96,6 +113,206 @@ pub enum DumpError {
     },
 }
 
+/// Why everything could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The file did not take it.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a file holds, counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records.
+    pub records: u64,
+    /// Entries of the audit log.
+    pub entries: u64,
+    /// Files of the state folder.
+    pub files: u64,
+}
+
+impl Tally {
+    /// Lines between the first and the last.
+    #[must_use]
+    pub const fn lines(&self) -> u64 {
+        self.records + self.entries + self.files
+    }
+
+    fn count(&mut self, part: &Part) {
+        match part {
+            Part::Record(_) => self.records += 1,
+            Part::Noted(..) => self.entries += 1,
+            Part::File(_) => self.files += 1,
+        }
+    }
+}
+
+/// A small text file of the state folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    /// Its path below the state folder.
+    pub name: String,
+    /// Its mode: who may read it.
+    pub mode: u32,
+    /// What it holds.
+    pub text: String,
+}
+
+/// The files of the state folder that make a machine the same one after a restore: the certificate of its own making.
+const FILES: [&str; 2] = ["tls/cert.pem", "tls/key.pem"];
+/// The most bytes that such a file has.
+const FILE_MOST: u64 = 1 << 20;
+
+/// Those files that there are.
+///
+/// # Errors
+/// The first that can not be read.
+pub fn kept_files(state: &Path) -> io::Result<Vec<Kept>> {
+    let read = |name: &&str| {
+        let file = match File::open(state.join(name)) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return None;
+            }
+            result => result,
+        };
+        let read = |mut file: File| {
+            let (mode, mut text) = (file.metadata()?.mode() & 0o777, String::new());
+            Read::by_ref(&mut file).take(FILE_MOST).read_to_string(&mut text)?;
+            Ok(Kept { name: (*name).to_owned(), mode, text })
+        };
+        Some(file.and_then(read))
+    };
+    FILES.iter().filter_map(read).collect()
+}
+
+impl Kept {
+    fn check(&self) -> Result<(), String> {
+        if FILES.contains(&&*self.name) {
+            Ok(())
+        } else {
+            Err(format!("no file {:?} belongs into a backup", self.name))
+        }
+    }
+}
+
+/// What is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    /// The records.
+    Export,
+    /// The records, the audit log, and these files.
+    Backup {
+        /// When.
+        written: UnixTime,
+        /// The files.
+        files: Vec<Kept>,
+    },
+}
+
+impl Form {
+    /// Whether the audit log is wanted.
+    #[must_use]
+    pub const fn with_audit(&self) -> bool {
+        matches!(self, Self::Backup { .. })
+    }
+}
+
+/// A line between the first and the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part {
+    /// A record.
+    Record(Record),
+    /// An entry of the audit log with its number; the oldest comes first.
+    Noted(u64, Noted),
+    /// A file.
+    File(Kept),
+}
+
+/// What the first line says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Head {
+    /// When a backup was made; of an export it is not known.
+    pub written: Option<UnixTime>,
+    /// The number of the next entry of the audit log.
+    pub next: Option<u64>,
+}
+
+/// Writes everything in `snapshot`. `progress` is told how many lines have been written, now and then. What stops the snapshot is
+/// written too, so that who reads the file can say it.
+///
+/// # Errors
+/// What `out` answers, and what stopped the snapshot.
+pub fn write_snapshot(
+    snapshot: &mut dyn Snapshot,
+    form: Form,
+    out: impl io::Write,
+    mut progress: impl FnMut(u64),
+) -> Result<Tally, WriteError> {
+    let mut tally = Tally::default();
+    let mut lines = match &form {
+        Form::Export => Lines::begin(out, &Header::of(Record::FILE))?,
+        Form::Backup { written, .. } => {
+            let next = Some(snapshot.next_entry());
+            Lines::begin(out, &Header { written: Some(written.0), next, ..Header::of(Part::FILE) })?
+        }
+    };
+    loop {
+        let items = match snapshot.turn() {
+            Ok(items) if items.is_empty() => break,
+            Ok(items) => items,
+            Err(error) => {
+                lines.add(&Footer::Failed(error.to_string()))?;
+                return Err(error.into());
+            }
+        };
+        for item in items {
+            let part = match item {
+                Item::Record(record) => Part::Record(record),
+                Item::Noted(number, noted) => Part::Noted(number, noted),
+            };
+            lines.put(&part)?;
+            tally.count(&part);
+        }
+        progress(tally.lines());
+    }
+    if let Form::Backup { files, .. } = form {
+        for part in files.into_iter().map(Part::File) {
+            lines.put(&part)?;
+            tally.count(&part);
+        }
+    }
+    lines.end()?;
+    Ok(tally)
+}
+
+/// Writes that nothing could be written, and why: for who waits for a file.
+///
+/// # Errors
+/// What `out` answers.
+pub fn write_failure(out: impl io::Write, form: &Form, why: &str) -> io::Result<()> {
+    let file = if form.with_audit() { Part::FILE } else { Record::FILE };
+    Lines::begin(out, &Header::of(file))?.add(&Footer::Failed(why.to_owned()))
+}
+
+/// Reads a backup or an export, line by line: nothing of it should be used before this has returned. The records come as in
+/// [`read_records`].
+///
+/// # Errors
+/// The first line that is wrong, and how.
+pub fn read_parts(input: impl BufRead, mut each: impl FnMut(Part)) -> Result<(Head, Tally), DumpError> {
+    let mut tally = Tally::default();
+    let header = read_lines(input, Owners::new(), |part| {
+        tally.count(&part);
+        each(part);
+    })?;
+    Ok((Head { written: header.written.map(UnixTime), next: header.next }, tally))
+}
+
 /// Writes an export. `progress` is told how many records have been written, now and then and at the end.
 ///
 /// # Errors
@@ -109,8 +326,16 @@ pub fn write_records(records: &[Record], out: impl io::Write, progress: impl FnM
 ///
 /// # Errors
 /// The first line that is wrong, and how.
-pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Vec<Record>, DumpError> {
-    read_lines(input, Owners::new(), progress).map(|(records, _)| records)
+pub fn read_records(input: impl BufRead, mut progress: impl FnMut(u64)) -> Result<Vec<Record>, DumpError> {
+    let mut records = Vec::new();
+    read_lines(input, Owners::new(), |record| {
+        records.push(record);
+        if (records.len() as u64).is_multiple_of(PROGRESS_EVERY) {
+            progress(records.len() as u64);
+        }
+    })?;
+    progress(records.len() as u64);
+    Ok(records)
 }
 
 /// Writes an export to a file that only its owner can read. When this returns, it is there even after a loss of power; else what was
@@ -119,32 +344,45 @@ pub fn read_records(input: impl BufRead, progress: impl FnMut(u64)) -> Result<Ve
 /// # Errors
 /// What the operating system answers.
 pub fn write_file(path: &Path, records: &[Record], progress: impl FnMut(u64)) -> io::Result<()> {
-    folder::write_whole(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        write_lines(records, None, &mut out, progress)?;
-        out.flush()
+    write_whole(path, true, |out| write_lines(records, None, out, progress))
+}
+
+/// The same with whatever `write` writes; another file at `path` is replaced only where `replace` says so. If `write` fails,
+/// nothing is left behind.
+///
+/// # Errors
+/// Those of `write`, and what the operating system answers.
+pub fn write_whole<T, E: From<io::Error>>(
+    path: &Path,
+    replace: bool,
+    write: impl FnOnce(&mut dyn io::Write) -> Result<T, E>,
+) -> Result<T, E> {
+    folder::write_whole(path, replace, |file| {
+        let mut out = io::BufWriter::with_capacity(BUFFER, file);
+        let done = write(&mut out)?;
+        out.flush()?;
+        Ok(done)
     })
 }
 
 /// As [`write_file`], for a change that is to be made, whose first entry of the audit log has the number `next`.
 pub(super) fn write_change(path: &Path, change: &[Write], next: u64) -> io::Result<()> {
-    folder::write_whole(path, |file| {
-        let mut out = io::BufWriter::new(file);
-        write_lines(change, Some(next), &mut out, |_| ())?;
-        out.flush()
-    })
+    write_whole(path, true, |out| write_lines(change, Some(next), out, |_| ()))
 }
 
 /// Reads what [`write_change`] wrote, where there were these accounts.
 pub(super) fn read_change(input: impl BufRead, owners: Owners) -> Result<(Vec<Write>, u64), DumpError> {
-    let (change, next) = read_lines(input, owners, |_| ())?;
-    Ok((change, next.unwrap_or_default()))
+    let mut change = Vec::new();
+    let header = read_lines(input, owners, |write| change.push(write))?;
+    Ok((change, header.next.unwrap_or_default()))
 }
 
 /// What can stand on a line.
 trait Line: Sized {
     /// What a file of these is called.
     const FILE: &'static str;
+    /// What else may be read as one.
+    const OR: Option<&'static str> = None;
     fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()>;
     fn read(line: &[u8], owners: &mut Owners) -> Result<Self, String>;
 }
@@ -153,19 +391,67 @@ trait Line: Sized {
 struct Header<'a> {
     rosterd: Cow<'a, str>,
     version: u32,
-    /// In a change: the number of the next entry of the audit log.
+    /// In a backup: when it was made, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    written: Option<u64>,
+    /// In a change, and in a backup: the number of the next entry of the audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
+}
+
+impl Header<'_> {
+    fn of(file: &'static str) -> Self {
+        Self { rosterd: file.into(), version: VERSION, written: None, next: None }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Footer {
-    End { records: u64, sha256: String },
+    End {
+        records: u64,
+        sha256: String,
+    },
+    /// Why there is no more.
+    Failed(String),
 }
 
 /// How the last line begins, and no other.
-const FOOTER: &[u8] = b"{\"end\":";
+const FOOTERS: [&[u8]; 2] = [b"{\"end\":", b"{\"failed\":"];
+
+/// What stands in a backup only.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Extra<'a> {
+    Noted(u64, Box<NotedShape<'a>>),
+    File(Cow<'a, Kept>),
+}
+
+/// How such lines begin, and no others.
+const EXTRAS: [&[u8]; 2] = [b"{\"noted\":", b"{\"file\":"];
+
+impl Line for Part {
+    const FILE: &'static str = "backup";
+    const OR: Option<&'static str> = Some(Record::FILE);
+
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Self::Record(record) => record.write(out),
+            Self::Noted(number, noted) => serde_json::to_writer(out, &Extra::Noted(*number, Box::new(noted.into()))),
+            Self::File(file) => serde_json::to_writer(out, &Extra::File(Cow::Borrowed(file))),
+        }
+    }
+
+    fn read(line: &[u8], owners: &mut Owners) -> Result<Self, String> {
+        if !EXTRAS.iter().any(|start| line.starts_with(start)) {
+            return Record::read(line, owners).map(Self::Record);
+        }
+        match serde_json::from_slice(line).map_err(|error| record::plain(&error))? {
+            Extra::Noted(number, noted) => Ok(Self::Noted(number, (*noted).try_into()?)),
+            Extra::File(file) => file.check().map(|()| Self::File(file.into_owned())),
+        }
+    }
+}
 
 impl Line for Record {
     const FILE: &'static str = "export";
@@ -234,51 +520,74 @@ fn check(record: &Record) -> Result<(), String> {
 fn write_lines<T: Line>(
     items: &[T],
     next: Option<u64>,
-    mut out: impl io::Write,
+    out: impl io::Write,
     mut progress: impl FnMut(u64),
 ) -> io::Result<()> {
-    let mut hasher = Sha256::new();
-    let mut line = Vec::new();
-    let mut send = |line: &mut Vec<u8>| {
-        line.push(b'\n');
-        hasher.update(&*line);
-        out.write_all(line)?;
-        line.clear();
-        io::Result::Ok(())
-    };
-    serde_json::to_writer(&mut line, &Header { rosterd: T::FILE.into(), version: VERSION, next })?;
-    send(&mut line)?;
-    let mut done = 0_u64;
+    let mut lines = Lines::begin(out, &Header { next, ..Header::of(T::FILE) })?;
     for item in items {
-        item.write(&mut line)?;
-        send(&mut line)?;
-        done += 1;
-        if done.is_multiple_of(PROGRESS_EVERY) {
-            progress(done);
+        lines.put(item)?;
+        if lines.done.is_multiple_of(PROGRESS_EVERY) {
+            progress(lines.done);
         }
     }
-    progress(done);
-    let footer = Footer::End { records: done, sha256: record::to_hex(&hasher.finalize()) };
-    serde_json::to_writer(&mut line, &footer)?;
-    line.push(b'\n');
-    out.write_all(&line)
+    progress(lines.done);
+    lines.end()
+}
+
+/// A file that is being written.
+struct Lines<W> {
+    out: W,
+    hasher: Sha256,
+    line: Vec<u8>,
+    done: u64,
+}
+
+impl<W: io::Write> Lines<W> {
+    fn begin(out: W, header: &Header<'_>) -> io::Result<Self> {
+        let mut lines = Self { out, hasher: Sha256::new(), line: Vec::new(), done: 0 };
+        lines.add(header)?;
+        Ok(lines)
+    }
+
+    fn put(&mut self, item: &impl Line) -> io::Result<()> {
+        item.write(&mut self.line)?;
+        self.done += 1;
+        self.send()
+    }
+
+    fn add(&mut self, line: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.line, line)?;
+        self.send()
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.line.push(b'\n');
+        self.hasher.update(&self.line);
+        self.out.write_all(&self.line)?;
+        self.line.clear();
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<()> {
+        let sha256 = record::to_hex(&self.hasher.clone().finalize());
+        self.add(&Footer::End { records: self.done, sha256 })
+    }
 }
 
 fn read_lines<T: Line>(
     mut input: impl BufRead,
     mut owners: Owners,
-    mut progress: impl FnMut(u64),
-) -> Result<(Vec<T>, Option<u64>), DumpError> {
+    mut each: impl FnMut(T),
+) -> Result<Header<'static>, DumpError> {
     let mut hasher = Sha256::new();
-    let mut items = Vec::new();
     let mut text = Vec::new();
     read_line(&mut input, 1, &mut text)?;
-    let next = check_header::<T>(&text)?;
+    let header = check_header::<T>(&text)?;
     hasher.update(&text);
-    for line in 2.. {
+    for (done, line) in (2..).enumerate() {
         read_line(&mut input, line, &mut text)?;
-        if text.starts_with(FOOTER) {
-            check_footer(&text, line, items.len() as u64, &record::to_hex(&hasher.finalize()))?;
+        if FOOTERS.iter().any(|start| text.starts_with(start)) {
+            check_footer(&text, line, done as u64, &record::to_hex(&hasher.finalize()))?;
             check_end(input, line + 1)?;
             break;
         }
@@ -286,14 +595,10 @@ fn read_lines<T: Line>(
         if text.last() != Some(&b'\n') {
             return Err(DumpError::Truncated { line: line - 1 });
         }
-        items.push(T::read(&text, &mut owners).map_err(|what| DumpError::Record { line, what })?);
+        each(T::read(&text, &mut owners).map_err(|what| DumpError::Record { line, what })?);
         hasher.update(&text);
-        if (items.len() as u64).is_multiple_of(PROGRESS_EVERY) {
-            progress(items.len() as u64);
-        }
     }
-    progress(items.len() as u64);
-    Ok((items, next))
+    Ok(header)
 }
 
 fn read_line(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<(), DumpError> {
@@ -309,11 +614,15 @@ fn read_line(input: &mut impl BufRead, line: u64, text: &mut Vec<u8>) -> Result<
     Ok(())
 }
 
-fn check_header<T: Line>(text: &[u8]) -> Result<Option<u64>, DumpError> {
-    let header = serde_json::from_slice::<Header>(text).ok().filter(|header| header.rosterd == T::FILE);
-    let header = header.ok_or(DumpError::Foreign { wanted: T::FILE })?;
+fn check_header<T: Line>(text: &[u8]) -> Result<Header<'static>, DumpError> {
+    let header: Header<'static> = serde_json::from_slice(text).map_err(|_| DumpError::Foreign { wanted: T::FILE })?;
+    match &*header.rosterd {
+        file if file == T::FILE || Some(file) == T::OR => {}
+        file if file == Part::FILE && T::FILE == Record::FILE => return Err(DumpError::Backup),
+        _ => return Err(DumpError::Foreign { wanted: T::FILE }),
+    }
     match header.version {
-        OLDEST..=VERSION => Ok(header.next),
+        OLDEST..=VERSION => Ok(header),
         found => Err(DumpError::Version { found }),
     }
 }
@@ -326,6 +635,7 @@ fn check_footer(text: &[u8], line: u64, found: u64, sum: &str) -> Result<(), Dum
         Ok(Footer::End { records: wanted, .. }) if wanted != found => Err(DumpError::Count { line, wanted, found }),
         Ok(Footer::End { sha256, .. }) if sha256 != sum => Err(DumpError::Checksum { line }),
         Ok(Footer::End { .. }) => Ok(()),
+        Ok(Footer::Failed(why)) => Err(DumpError::BrokenOff(why)),
     }
 }
 

@@ -7,18 +7,27 @@
 //!     rosterd-acknowledged  how many commits have been acknowledged
 //!     rosterd-pending       a large change that is being made
 //! <state>/store.new/        a store that is being made; left over, it was broken off and holds nothing
+//! <state>/store.restoring/  the same, made from a backup
+//! <state>/store.restored/   one that is made, and is about to become <state>/store; where there is none, it is that
+//!     rosterd-files         in a store from a backup: files of the state folder that are to be put in place
 //! ```
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
-    io,
-    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use super::StoreError;
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, dump::Kept};
 
 /// What the marker says. Another release of the database opens a folder of this one silently as an empty one, and the other way
 /// round; so this line changes with every release of it that reads another format.
@@ -63,20 +72,96 @@ impl Folder {
         self.store().join("rosterd-pending")
     }
 
-    /// Makes the store, filled by `fill`, all or nothing; one that is there is looked at.
+    /// Makes the store, filled by `fill`, all or nothing; one that is there is looked at. A restore that was broken off is
+    /// finished, or forgotten where it had not come to that.
     pub(super) fn prepare(&self, fill: impl FnOnce(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
-        let store = self.store();
-        if store.try_exists().map_err(failed("could not look at", &store))? {
-            return self.check();
+        let (store, restored) = (self.store(), self.state.join("store.restored"));
+        if self.has_store()? {
+            forget(&restored)?;
+            self.check()?;
+            return self.place_files();
+        }
+        if restored.try_exists().map_err(failed("could not look at", &restored))? {
+            self.rename(&restored, &store)?;
+            self.check()?;
+            return self.place_files();
         }
         let new = self.state.join("store.new");
         make_anew(&new).map_err(|error| self.unwritten("could not make", &new, error))?;
         fill(&new)?;
-        self.finish(&new, &store).map_err(|error| self.unwritten("could not make", &store, error))
+        self.finish(&new, &store, 0).map_err(|error| self.unwritten("could not make", &store, error))
     }
 
-    fn finish(&self, new: &Path, store: &Path) -> io::Result<()> {
-        fs::write(new.join("rosterd-acknowledged"), tally(0))?;
+    /// Whether there is something in the place of the store.
+    pub(super) fn has_store(&self) -> Result<bool, StoreError> {
+        let store = self.store();
+        store.try_exists().map_err(failed("could not look at", &store))
+    }
+
+    /// Puts a store that `fill` fills, and these files of the state folder, in the place of what there is, all or nothing:
+    /// what is done after this was broken off is done by [`Folder::prepare`]. `fill` tells how many commits it made. What there was gets
+    /// `ending` to its name; gives back where the store is then.
+    pub(super) fn replace(
+        &self,
+        ending: &str,
+        files: &[Kept],
+        fill: impl FnOnce(&Path) -> Result<u64, StoreError>,
+    ) -> Result<Option<PathBuf>, StoreError> {
+        let [making, made] = ["store.restoring", "store.restored"].map(|name| self.state.join(name));
+        forget(&made)?;
+        make_anew(&making).map_err(|error| self.unwritten("could not make", &making, error))?;
+        let filled = fill(&making).and_then(|commits| {
+            let list = Files { ending: ending.to_owned(), files: files.to_vec() };
+            let text = serde_json::to_string(&list).expect("it has no map, and a string takes all");
+            let written = fs::write(making.join("rosterd-files"), text);
+            let written = written.and_then(|()| self.finish(&making, &made, commits));
+            written.map_err(|error| self.unwritten("could not make", &made, error))
+        });
+        if let Err(error) = filled {
+            // The room may be wanted; what is left is removed by who comes next.
+            let _ = fs::remove_dir_all(&making);
+            return Err(error);
+        }
+        let store = self.store();
+        let aside = self.has_store()?.then(|| self.state.join(format!("store.{ending}")));
+        if let Some(aside) = &aside {
+            self.rename(&store, aside)?;
+        }
+        if let Err(error) = self.rename(&made, &store) {
+            // Where this fails too, who opens the store comes to the new one.
+            let _ = aside.map(|aside| self.rename(&aside, &store));
+            return Err(error);
+        }
+        // The restore is done; what may be left of it is done by who opens the store, or they say why not.
+        let _ = self.place_files();
+        Ok(aside)
+    }
+
+    /// Puts the files that came with a backup in their places. What is there and is another gets another name.
+    fn place_files(&self) -> Result<(), StoreError> {
+        let path = self.store().join("rosterd-files");
+        let text = match fs::read_to_string(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result.map_err(failed("could not read", &path))?,
+        };
+        let list: Result<Files, _> = serde_json::from_str(&text);
+        let Files { ending, files } =
+            list.map_err(|error| self.damaged(format!("its file rosterd-files can not be read: {error}")))?;
+        for file in &files {
+            let to = self.state.join(&file.name);
+            place_file(file, &to, &ending).map_err(|error| self.unwritten("could not write", &to, error))?;
+        }
+        let gone = fs::remove_file(&path).and_then(|()| sync_folder(&self.store()));
+        gone.map_err(failed("could not remove", &path))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        let renamed = fs::rename(from, to).and_then(|()| sync_folder(&self.state));
+        renamed.map_err(|error| self.unwritten("could not rename", from, error))
+    }
+
+    fn finish(&self, new: &Path, store: &Path, commits: u64) -> io::Result<()> {
+        fs::write(new.join("rosterd-acknowledged"), tally(commits))?;
         fs::write(new.join("rosterd-format"), FORMAT)?;
         sync_all(new)?;
         fs::rename(new, store)?;
@@ -178,6 +263,40 @@ impl Folder {
     }
 }
 
+fn forget(left: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(left) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("could not remove", left)(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// What came with a backup.
+#[derive(Serialize, Deserialize)]
+struct Files {
+    ending: String,
+    files: Vec<Kept>,
+}
+
+fn place_file(file: &Kept, to: &Path, ending: &str) -> io::Result<()> {
+    match fs::read(to) {
+        Ok(found) if found == file.text.as_bytes() => return Ok(()),
+        Ok(_) => {
+            let mut aside = to.as_os_str().to_owned();
+            aside.push(".");
+            aside.push(ending);
+            fs::rename(to, aside)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            DirBuilder::new().recursive(true).mode(0o755).create(parent(to))?;
+        }
+        Err(error) => return Err(error),
+    }
+    write_whole(to, true, |mut new| {
+        new.write_all(file.text.as_bytes())?;
+        new.set_permissions(Permissions::from_mode(file.mode & 0o777))
+    })
+}
+
 /// A number that is never above the commits that are on disk, and is below them only by those which no power cut let it keep. A database
 /// that has fewer has lost some: its log, when its end is missing or damaged, is taken for a shorter log, in silence.
 #[derive(Debug)]
@@ -211,7 +330,7 @@ fn tally(commits: u64) -> String {
     format!("{digits} {:08x}\n", crc32fast::hash(digits.as_bytes()))
 }
 
-fn in_use(state: &Path, lock: &File) -> StoreError {
+pub(super) fn in_use(state: &Path, lock: &File) -> StoreError {
     StoreError::InUse { path: state.to_owned(), holder: holder(lock).unwrap_or_default() }
 }
 
@@ -238,9 +357,16 @@ fn holder(file: &File) -> io::Result<Option<u32>> {
 }
 
 /// Writes the file `path` as a whole, for its owner only: when this returns it is there even after a loss of power, else what was there
-/// before still is.
-pub(super) fn write_whole(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+/// before still is. Unless it may `replace` another, it fails with [`io::ErrorKind::AlreadyExists`] where there is one.
+pub(super) fn write_whole<T, E: From<io::Error>>(
+    path: &Path,
+    replace: bool,
+    write: impl FnOnce(&File) -> Result<T, E>,
+) -> Result<T, E> {
+    if !replace && path.symlink_metadata().is_ok() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+    }
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut new_name = name.to_owned();
     new_name.push(".new");
     let new = path.with_file_name(new_name);
@@ -248,17 +374,32 @@ pub(super) fn write_whole(path: &Path, write: impl FnOnce(&File) -> io::Result<(
         // What was left by a run that was broken off keeps its mode, so it is not written over.
         let _ = fs::remove_file(&new);
         let file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&new)?;
-        write(&file)?;
+        let done = write(&file)?;
         file.sync_all()?;
-        fs::rename(&new, path)
+        put_in_place(&new, path, replace)?;
+        Ok(done)
     })();
     match written {
-        Ok(()) => sync_folder(parent(path)),
+        Ok(done) => {
+            sync_folder(parent(path))?;
+            Ok(done)
+        }
         Err(error) => {
             // It is of no use to anybody.
             let _ = fs::remove_file(&new);
             Err(error)
         }
+    }
+}
+
+fn put_in_place(new: &Path, path: &Path, replace: bool) -> io::Result<()> {
+    if replace {
+        return fs::rename(new, path);
+    }
+    match renameat_with(CWD, new, CWD, path, RenameFlags::NOREPLACE) {
+        // Not every file system can.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => fs::rename(new, path),
+        result => Ok(result?),
     }
 }
 
@@ -291,8 +432,6 @@ pub(super) fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error)
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]

@@ -2,48 +2,56 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Store, StoreError, Trail};
+use super::{
+    Store, StoreError, Trail,
+    snapshot::{Item, Snapshot},
+};
 use crate::domain::{Key, Noted, Record, UnixTime, Write};
 
 /// Records in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
-    records: BTreeMap<Key, Record>,
-    notes: Arc<Notes>,
+    kept: Arc<Mutex<Kept>>,
 }
 
 #[derive(Debug, Default)]
-struct Notes(Mutex<Vec<Noted>>);
+struct Kept {
+    records: BTreeMap<Key, Record>,
+    notes: Vec<Noted>,
+}
+
+fn locked(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl MemoryStore {
     /// A store that holds these.
     #[must_use]
     pub fn with(records: impl IntoIterator<Item = Record>) -> Self {
         let records = records.into_iter().map(|record| (record.key(), record)).collect();
-        Self { records, notes: Arc::default() }
+        Self { kept: Arc::new(Mutex::new(Kept { records, notes: Vec::new() })) }
     }
 }
 
 impl Store for MemoryStore {
     fn load(&mut self) -> Result<Vec<Record>, StoreError> {
-        Ok(self.records.values().cloned().collect())
+        Ok(locked(&self.kept).records.values().cloned().collect())
     }
 
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError> {
+        let mut kept = locked(&self.kept);
         for write in change {
             match write {
                 Write::Put(record) => {
-                    self.records.insert(record.key(), record.clone());
+                    kept.records.insert(record.key(), record.clone());
                 }
                 Write::Delete(key) => {
-                    self.records.remove(key);
+                    kept.records.remove(key);
                 }
-                Write::Note(noted) => {
-                    self.notes.0.lock().unwrap_or_else(PoisonError::into_inner).push((**noted).clone());
-                }
+                Write::Note(noted) => kept.notes.push((**noted).clone()),
                 // What has no end keeps all that there was.
                 Write::Forget(_) => {}
             }
@@ -52,13 +60,13 @@ impl Store for MemoryStore {
     }
 
     fn trail(&self) -> Arc<dyn Trail> {
-        self.notes.clone()
+        self.kept.clone()
     }
 }
 
-impl Trail for Notes {
+impl Trail for Mutex<Kept> {
     fn before(&self, before: Option<u64>, most: usize) -> Result<Vec<(u64, Noted)>, StoreError> {
-        let notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let notes = &locked(self).notes;
         let is_wanted = |number: u64| before.is_none_or(|before| number < before);
         let numbered = (0_u64..).zip(notes.iter()).filter(|(number, _)| is_wanted(*number));
         let numbered: Vec<_> = numbered.map(|(number, noted)| (number, noted.clone())).collect();
@@ -66,6 +74,35 @@ impl Trail for Notes {
     }
 
     fn oldest(&self) -> Option<UnixTime> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).first().map(|noted| noted.at)
+        locked(self).notes.first().map(|noted| noted.at)
+    }
+
+    fn snapshot(self: Arc<Self>, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError> {
+        let kept = locked(&self);
+        let next = kept.notes.len() as u64;
+        let notes = (0..).zip(&kept.notes).filter(|_| with_audit).map(|(number, it)| Item::Noted(number, it.clone()));
+        let items = kept.records.values().cloned().map(Item::Record).chain(notes).collect();
+        Ok(Box::new(Copy { items, next }))
+    }
+}
+
+/// A copy of everything.
+#[derive(Debug)]
+struct Copy {
+    items: Vec<Item>,
+    next: u64,
+}
+
+impl Snapshot for Copy {
+    fn total(&self) -> u64 {
+        self.items.len() as u64
+    }
+
+    fn next_entry(&self) -> u64 {
+        self.next
+    }
+
+    fn turn(&mut self) -> Result<Vec<Item>, StoreError> {
+        Ok(std::mem::take(&mut self.items))
     }
 }

@@ -4,17 +4,21 @@ pub mod audit;
 mod committer;
 pub mod dump;
 mod folder;
+mod inspect;
 mod ledger;
 pub mod memory;
 pub mod record;
 pub mod sled;
+pub mod snapshot;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 pub use self::audit::Trail;
-pub use self::sled::SledStore;
+pub use self::sled::{Backup, SledStore};
 pub use committer::Committer;
+pub use inspect::{copy, size};
 pub use memory::MemoryStore;
+pub use snapshot::Snapshot;
 
 use crate::domain::{Record, Write};
 
@@ -35,7 +39,7 @@ pub trait Store: Send + 'static {
     /// nothing more can be kept: each further commit fails with [`StoreError::Failed`].
     fn commit(&mut self, change: &[Write]) -> Result<(), StoreError>;
 
-    /// The way to read the audit log, which holds what [`Write::Note`] put there.
+    /// The way to read what is on disk: the audit log, which holds what [`Write::Note`] put there, and everything at once.
     fn trail(&self) -> Arc<dyn Trail>;
 }
 
@@ -67,8 +71,8 @@ pub enum StoreError {
     },
     /// What is there can not be read.
     #[error(
-        "the store in {path} is damaged: {what}. To go on: stop rosterd, move that folder aside, \
-         and read the newest export back with `rosterd import FILE`"
+        "the store in {path} is damaged: {what}. To go on: stop rosterd, and put the newest backup back with \
+         `rosterd restore --force FILE`, which keeps that folder under another name; `rosterd doctor` says more"
     )]
     Damaged {
         /// The database's folder.
@@ -119,6 +123,14 @@ pub enum StoreError {
         /// Its answer.
         source: io::Error,
     },
+    /// There is a store already, which is not to be replaced.
+    #[error(
+        "there is a store in {0} already. With --force it is renamed, and the backup takes its place; nothing is deleted"
+    )]
+    There(PathBuf),
+    /// Everything could not be read as it was at one moment.
+    #[error("everything that is stored could not be read at once: {0}. Try again")]
+    Overtaken(&'static str),
     /// The thread that writes is gone.
     #[error("the store has stopped")]
     Stopped,

@@ -18,15 +18,65 @@ use crate::domain::{
     Suspension, Token, TokenHash, UnixTime, User, UserId, Write,
 };
 
-/// The version of the stored form that is written. Those before it are read too. In version 2 an account had one login, of its
-/// own name, and sessions were the account's; there were no tokens. Version 1 had neither the admins of an account nor why an
-/// operator is suspended.
+/// The version of the stored form that is written: of every record, of the entries of the audit log, of the store's counts, and
+/// of exports and backups. Those before it are read too, as [`FORMS`] says.
 pub const VERSION: u8 = 3;
 /// The first version that is read.
-const OLDEST: u8 = 1;
+pub(super) const OLDEST: u8 = 1;
+
+/// What kinds of records there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// What it is called.
+    pub kind: &'static str,
+    /// The versions in which its shape became another: each is read, in its own shape, until the next. The first is the
+    /// one with which the kind came.
+    pub changed_in: &'static [u8],
+    /// What became another.
+    pub how: &'static str,
+}
+
+/// The version map, in the order of the keys.
+///
+/// A record is read in the form of the version that it says, and written in that of [`VERSION`] when it is written next: a store
+/// is not rewritten as a whole, so nothing can break off in the middle of an upgrade, and one store may hold records of all versions.
+/// The counts are written with every commit, so they say by their version whether a later rosterd has been at work: then
+/// the store is refused, and left alone.
+///
+/// To change a shape, which makes version 4:
+///
+/// 1. Keep what there is: copy the files of the newest folder `src/store/versionN` to `src/store/version3` as this program writes
+///    them (the snapshots of `record/tests.rs` and `dump.rs` hold both), and add `one_of_each_in_version_3` and its lines where version 2
+///    has them: in `record/tests.rs`, `dump.rs`, `sled/tests.rs` and `sled/restore/tests.rs`.
+/// 2. Set [`VERSION`], and note here what became another, and in which kind.
+/// 3. Change `Shape`: a new field is optional when it is read (`#[serde(default)]`), and one that goes is read still, and never
+///    written. What a value of an earlier version means now is decided in `Shape::into_record`, and nowhere else.
+/// 4. A kind that is new takes the next number for its key, and a line at the end here: counts of earlier stores have none of it.
+/// 5. Write in the change log that there is no way back but a backup: an earlier rosterd refuses the store from the first commit on.
+pub const FORMS: [Form; 8] = [
+    Form { kind: "next number", changed_in: &[1], how: "" },
+    Form {
+        kind: "account",
+        changed_in: &[1, 2, 3],
+        how: "2: admins; 3: logins with roles, where there was one password",
+    },
+    Form { kind: "user", changed_in: &[1], how: "" },
+    Form { kind: "queue", changed_in: &[1], how: "" },
+    Form { kind: "operator", changed_in: &[1, 2], how: "2: why suspended, and until when" },
+    Form { kind: "subscriber", changed_in: &[1], how: "" },
+    Form { kind: "session", changed_in: &[1, 3], how: "3: whose login, where it was the account's" },
+    Form { kind: "token", changed_in: &[3], how: "" },
+];
 
 /// What the kinds of records are called, in the order of their keys.
-pub const KINDS: [&str; 8] = ["next number", "account", "user", "queue", "operator", "subscriber", "session", "token"];
+pub const KINDS: [&str; 8] = {
+    let (mut kinds, mut at) = ([""; 8], 0);
+    while at < kinds.len() {
+        kinds[at] = FORMS[at].kind;
+        at += 1;
+    }
+    kinds
+};
 
 /// Where users begin: before them there are accounts.
 pub(super) const USERS: [u8; 1] = [3];
@@ -126,6 +176,13 @@ pub type Owners = BTreeMap<AccountId, Name>;
 /// Which record, and what is wrong with it.
 pub fn read(key: &[u8], value: &[u8], owners: &mut Owners) -> Result<Record, Unreadable> {
     let unreadable = |what| Unreadable::new(key, what);
+    if let (Some(found), Some(version)) = (read_key(key), value.first()) {
+        let Form { kind, changed_in, .. } = FORMS[kind(&found)];
+        let first = changed_in.first().copied().unwrap_or(OLDEST);
+        if (OLDEST..first).contains(version) {
+            return Err(unreadable(format!("it is of version {version}, and a {kind} is not before version {first}")));
+        }
+    }
     let shape: Shape = open(key, value).map_err(unreadable)?;
     let record = shape.into_record(owners).map_err(unreadable)?;
     if write_key(&record.key()) != key {
@@ -154,6 +211,13 @@ pub(super) fn open<T: DeserializeOwned>(key: &[u8], value: &[u8]) -> Result<T, S
         return Err("its checksum does not match".to_owned());
     }
     serde_json::from_slice(payload).map_err(|error| plain(&error))
+}
+
+/// The version of a value that a later rosterd wrote, and that is whole.
+pub(super) fn later_version(key: &[u8], value: &[u8]) -> Option<u8> {
+    let ([version, sum @ ..], payload) = value.split_first_chunk::<HEAD>()?;
+    let is_whole = u32::from_le_bytes(*sum) == checksum(key, payload);
+    (*version > VERSION && is_whole).then_some(*version)
 }
 
 /// What a JSON error says, without the line that it counts for itself.

@@ -15,13 +15,14 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     convert::Infallible,
     error::Error as _,
     fs::{self, File},
     io::{self, BufReader},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
 };
 
 use ::sled::{
@@ -30,6 +31,7 @@ use ::sled::{
 };
 use serde::{Deserialize, Deserializer, Serialize, de};
 
+use self::snapshot::{Turns, Walk};
 use super::{
     Store, StoreError, Trail,
     audit::{self, Span},
@@ -37,11 +39,17 @@ use super::{
     folder::{self, Acknowledged, Folder},
     ledger::{self, Ledger, Shelf, Writes},
     record::{self, KINDS, Owners, Unreadable},
+    snapshot::Snapshot,
 };
 use crate::{
     domain::{Noted, Record, UnixTime, Write},
     metrics::Metrics,
 };
+
+mod restore;
+mod snapshot;
+
+pub use self::restore::Backup;
 
 /// The most writes that are made in one transaction.
 pub const CHUNK: usize = 4_096;
@@ -125,10 +133,17 @@ impl SledStore {
         let file = File::open(store.join("db")).map_err(folder::failed("could not open", &store.join("db")))?;
         let counts = guarded(&folder, || db.get(COUNTS_KEY))?;
         let counts = counts.ok_or_else(|| folder.damaged("the record of its counts is missing".to_owned()))?;
+        if let Some(version) = record::later_version(&COUNTS_KEY, &counts) {
+            let (oldest, newest) = (record::OLDEST, record::VERSION);
+            let what = format!(
+                "a later rosterd has written version {version}, and this one reads versions {oldest} to {newest}"
+            );
+            return Err(StoreError::Foreign { path: store, what });
+        }
         let counts: Counts = record::open(&COUNTS_KEY, &counts)
             .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
         let acknowledged = folder.acknowledged()?;
-        let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default() });
+        let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default(), turns: Mutex::default() });
         let (audit_most, failed, metrics) = (audit::MOST, None, Metrics::default());
         let ledger = Ledger::of(counts.audit);
         let mut opened = Self { db, file, acknowledged, counts, ledger, trail, audit_most, failed, folder, metrics };
@@ -136,6 +151,7 @@ impl SledStore {
         opened.load_shares()?;
         opened.finish_pending()?;
         opened.show()?;
+        opened.trail.turns().become_as(&opened.counts, opened.ledger.total());
         Ok(opened)
     }
 
@@ -193,7 +209,7 @@ impl SledStore {
             Ok((change, next)) => {
                 // What is made again is numbered again as it was.
                 self.take_back(next)?;
-                self.make(&change)
+                self.make(&change, Some(self.audit_most))
             }
         }
     }
@@ -241,7 +257,7 @@ impl SledStore {
 
     /// Writes what has changed in the audit log's books, and nothing else.
     fn rewrite_ledger(&mut self) -> Result<(), StoreError> {
-        self.transact(&[], self.counts.pending)
+        self.transact(&[], self.counts.pending, Some(self.audit_most))
     }
 
     /// The accounts that there are.
@@ -259,19 +275,19 @@ impl SledStore {
     }
 
     /// Makes a large change that lies in its file.
-    fn make(&mut self, change: &[Write]) -> Result<(), StoreError> {
+    fn make(&mut self, change: &[Write], most: Option<u64>) -> Result<(), StoreError> {
         let mut chunks = change.chunks(CHUNK).peekable();
         while let Some(chunk) = chunks.next() {
-            self.transact(chunk, chunks.peek().is_some())?;
+            self.transact(chunk, chunks.peek().is_some(), most)?;
         }
         self.folder.forget_pending()
     }
 
-    fn commit_large(&mut self, change: &[Write]) -> Result<(), StoreError> {
+    fn commit_large(&mut self, change: &[Write], most: Option<u64>) -> Result<(), StoreError> {
         let path = self.folder.pending();
         dump::write_change(&path, change, self.counts.audit.next)
             .map_err(|error| self.folder.unwritten("could not write", &path, error))?;
-        self.make(change)
+        self.make(change, most)
     }
 
     fn keep(&mut self, change: &[Write]) -> Result<(), StoreError> {
@@ -280,13 +296,24 @@ impl SledStore {
         }
         // Nothing has begun, so this one alone is refused.
         self.folder.check_room()?;
-        let result = if change.len() <= CHUNK { self.transact(change, false) } else { self.commit_large(change) };
+        let trail = self.trail.clone();
+        // Held throughout: who reads everything sees all of a change or nothing of it.
+        let mut turns = trail.turns();
+        if caught(|| turns.put_aside(&self.db, change)).is_err() {
+            turns.overtake();
+        }
+        let most = (!turns.is_read()).then_some(self.audit_most);
+        let result =
+            if change.len() <= CHUNK { self.transact(change, false, most) } else { self.commit_large(change, most) };
         self.failed = result.as_ref().err().map(in_words);
+        turns.become_as(&self.counts, self.ledger.total());
+        turns.failed.clone_from(&self.failed);
         result
     }
 
-    fn transact(&mut self, writes: &[Write], pending: bool) -> Result<(), StoreError> {
-        let (db, most, ledger) = (&self.db, self.audit_most, &mut self.ledger);
+    /// Makes these writes, and lets the audit log have `most` entries; `None`: as many as there are.
+    fn transact(&mut self, writes: &[Write], pending: bool, most: Option<u64>) -> Result<(), StoreError> {
+        let (db, ledger) = (&self.db, &mut self.ledger);
         let counts = guarded(&self.folder, || {
             keep_books(db, writes, ledger, most)?;
             let before = Counts { pending, audit: ledger.span, ..self.counts.clone() };
@@ -325,16 +352,39 @@ impl Store for SledStore {
     }
 }
 
-/// The audit log as it may be read.
+/// What is on disk, as it may be read.
 #[derive(Debug)]
 struct Shown {
     db: Db,
     store: PathBuf,
     /// What is on disk, and when the oldest of it was made.
     span: Mutex<(Span, Option<UnixTime>)>,
+    turns: Mutex<Turns>,
+}
+
+impl Shown {
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs what reads from the database, which may panic.
+    fn carefully<T>(&self, work: impl FnOnce() -> Result<T, Fault>) -> Result<T, StoreError> {
+        let damaged = |what| StoreError::Damaged { path: self.store.clone(), what };
+        match caught(work) {
+            Ok(found) => found.map_err(|fault| match fault {
+                Fault::Found(what) => damaged(what),
+                Fault::Sled(error) => damaged(error.to_string()),
+            }),
+            Err(panic) => Err(damaged(format!("it can not be read ({})", said(&*panic)))),
+        }
+    }
 }
 
 impl Trail for Shown {
+    fn snapshot(self: Arc<Self>, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(Walk::begin(&self, with_audit)?))
+    }
+
     fn before(&self, before: Option<u64>, most: usize) -> Result<Vec<(u64, Noted)>, StoreError> {
         let (Span { first, next }, _) = *self.span.lock().unwrap_or_else(PoisonError::into_inner);
         let end = before.map_or(next, |before| before.min(next));
@@ -348,10 +398,7 @@ impl Trail for Shown {
             Ok(found)
         };
         let damaged = |what| StoreError::Damaged { path: self.store.clone(), what };
-        let found = match catch_unwind(AssertUnwindSafe(read)) {
-            Ok(found) => found.map_err(|error: ::sled::Error| damaged(error.to_string()))?,
-            Err(panic) => return Err(damaged(format!("its audit log can not be read ({})", said(&*panic)))),
-        };
+        let found = self.carefully(|| read().map_err(Fault::Sled))?;
         found.into_iter().map(|(number, noted)| noted.map(|noted| (number, noted)).map_err(damaged)).collect()
     }
 
@@ -421,13 +468,14 @@ impl Shelf for Db {
     }
 }
 
-/// Has the audit log's books say what these writes do to it.
-fn keep_books(db: &Db, writes: &[Write], ledger: &mut Ledger, most: u64) -> Result<(), ::sled::Error> {
+/// Has the audit log's books say what these writes do to it. Without `most`, no entry goes: somebody reads them.
+fn keep_books(db: &Db, writes: &[Write], ledger: &mut Ledger, most: Option<u64>) -> Result<(), ::sled::Error> {
     for write in writes {
         match write {
-            Write::Note(noted) => ledger.note(db, noted, most)?,
-            Write::Forget(moment) => ledger.forget(db, *moment)?,
-            Write::Put(_) | Write::Delete(_) => {}
+            Write::Note(noted) => ledger.note(db, noted, most.unwrap_or(u64::MAX))?,
+            Write::Forget(moment) if most.is_some() => ledger.forget(db, *moment)?,
+            // What is to be forgotten is asked for again.
+            Write::Forget(_) | Write::Put(_) | Write::Delete(_) => {}
         }
     }
     Ok(())
@@ -540,9 +588,31 @@ fn forget_unfinished_snapshots(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+thread_local! {
+    /// Whether a panic of this thread is caught, and told as an error.
+    static IS_CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Catches a panic, of which nothing is printed: what it says is told as an error.
+fn caught<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let print = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            if !IS_CAUGHT.get() {
+                print(panic);
+            }
+        }));
+    });
+    let outer = IS_CAUGHT.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    IS_CAUGHT.set(outer);
+    result
+}
+
 /// Runs what calls sled, which panics where it meets pages that it can not read. (So the program has to be built to unwind.)
 fn guarded<T>(folder: &Folder, work: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    match caught(work) {
         Ok(result) => result.map_err(|error| explain(folder, error)),
         Err(panic) => Err(folder.damaged(format!("the database can not make sense of it ({})", said(&*panic)))),
     }

@@ -57,7 +57,7 @@ impl Place {
         Ok(said.error)
     }
 
-    fn file(&self, name: &str) -> String {
+    pub(super) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 }

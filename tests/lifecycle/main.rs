@@ -16,8 +16,11 @@ mod skip;
 #[path = "../support/times.rs"]
 mod times;
 
+mod backup;
 mod command_line;
+mod damaged;
 mod described;
+mod doctor;
 mod ending;
 mod files;
 mod kills;

@@ -1,6 +1,9 @@
 //! Everything out, and everything in.
 
-use std::io::{self, BufReader, Read, Write};
+use std::{
+    io::{self, BufReader, Read, Write},
+    sync::Arc,
+};
 
 use axum::{Extension, Json, body::Body, extract::State, http::StatusCode, response::IntoResponse};
 use futures::TryStreamExt;
@@ -12,24 +15,43 @@ use crate::{
     engine::Handle,
 };
 
-/// How records are written down and read back: the store's business, handed in.
-#[derive(Debug, Clone, Copy)]
+/// What is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The records.
+    Export,
+    /// Everything that makes up a machine.
+    Backup,
+}
+
+/// Writes down everything that is on disk.
+pub type WriteAll = dyn Fn(&Handle, Form, &mut dyn Write) -> io::Result<()> + Send + Sync;
+
+/// How everything is written down and read back: the store's business, handed in.
+#[derive(Clone)]
 pub struct Format {
-    /// Writes all of them.
-    pub write: fn(&[Record], &mut dyn Write) -> io::Result<()>,
-    /// Reads all of them, or says what is wrong.
+    /// Writes everything.
+    pub write: Arc<WriteAll>,
+    /// Reads all records, or says what is wrong.
     pub read: fn(&mut dyn Read) -> Result<Vec<Record>, String>,
 }
 
 const BUFFER: usize = 64 * 1024;
 
 pub(super) async fn export(State((handle, format)): State<(Handle, Format)>) -> impl IntoResponse {
+    written(handle, format, Form::Export)
+}
+
+pub(super) async fn backup(State((handle, format)): State<(Handle, Format)>) -> impl IntoResponse {
+    written(handle, format, Form::Backup)
+}
+
+fn written(handle: Handle, format: Format, form: Form) -> Body {
     let (near, far) = tokio::io::duplex(BUFFER);
     tokio::task::spawn_blocking(move || {
-        let records = handle.read(crate::domain::Desk::records);
         let mut out = io::BufWriter::with_capacity(BUFFER, SyncIoBridge::new(near));
-        if let Err(error) = (format.write)(&records, &mut out).and_then(|()| out.flush()) {
-            tracing::info!(%error, "export broken off");
+        if let Err(error) = (format.write)(&handle, form, &mut out).and_then(|()| out.flush()) {
+            tracing::info!(error = %crate::telemetry::chain(&error), ?form, "what was to be written down was broken off");
         }
     });
     Body::from_stream(ReaderStream::with_capacity(far, BUFFER))

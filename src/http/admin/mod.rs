@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use audit::AuditCommand;
 pub use command::{AccountStatus, Command, Problem, Reply, answer};
-pub use dump::Format;
+pub use dump::{Form, Format, WriteAll};
 pub use log_level::{LogLevel, LogLevelWanted};
 pub use login::{LoginCommand, LoginStatus, SessionStatus};
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
@@ -144,6 +144,7 @@ impl AdminServer {
 fn router(handle: Handle, format: Format) -> Router {
     let dumps = Router::new()
         .route("/export", get(dump::export))
+        .route("/backup", get(dump::backup))
         .route("/import", post(dump::import))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state((handle.clone(), format));

@@ -32,6 +32,11 @@ impl Facts {
         Some(Self { until: SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until))?, names })
     }
 
+    /// Whether it speaks for anybody.
+    pub(super) fn is_named(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// How long it holds yet; nothing when that is over.
     pub(super) fn left(&self, now: SystemTime) -> Duration {
         self.until.duration_since(now).unwrap_or_default()

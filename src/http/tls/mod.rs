@@ -8,7 +8,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use rustls::{
@@ -129,13 +129,35 @@ impl Source {
     }
 }
 
-/// Reads a configured certificate and its key, and says what they are: until when, and for which names.
+/// What there is to know of a certificate whose key fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// `is valid until 2027-01-31T12:00:00Z for chat.example.org`
+    pub says: String,
+    /// How long it holds yet; nothing when that is over.
+    pub left: Duration,
+    /// Whether that is less than what the log warns of.
+    pub ends_soon: bool,
+    /// Whether it speaks for any name.
+    pub is_named: bool,
+}
+
+/// Reads a certificate and its key, and says what they are: until when, and for which names.
 ///
 /// # Errors
 /// A file, and what is wrong with it.
-pub fn check_certificate(cert: &Path, key: &Path) -> Result<String, TlsError> {
-    let loaded = read(&Files { cert: cert.into(), key: key.into() })?;
-    Ok(loaded.facts.in_words(SystemTime::now()))
+pub fn check_certificate(cert: &Path, key: &Path) -> Result<Checked, TlsError> {
+    let Loaded { facts, .. } = read(&Files { cert: cert.into(), key: key.into() })?;
+    let now = SystemTime::now();
+    let left = facts.left(now);
+    Ok(Checked { says: facts.in_words(now), left, ends_soon: left < facts::SOON, is_named: facts.is_named() })
+}
+
+/// Where the certificate of our own making and its key are, in the state folder `state`.
+#[must_use]
+pub fn own_certificate(state: &Path) -> [PathBuf; 2] {
+    let Files { cert, key } = own::files(&state.join("tls"));
+    [cert, key]
 }
 
 fn read(files: &Files) -> Result<Loaded, TlsError> {

@@ -42,6 +42,24 @@ fn what_earlier_versions_wrote_is_read() {
 }
 
 #[test]
+fn the_version_map_says_what_there_is() {
+    for (at, Form { kind, changed_in, how }) in FORMS.iter().enumerate() {
+        assert!(changed_in.is_sorted() && (OLDEST..=VERSION).contains(changed_in.last().unwrap()), "{kind}");
+        let told: Vec<u8> = how.split("; ").filter_map(|change| change.split(':').next()?.parse().ok()).collect();
+        assert_eq!(told, changed_in[1..], "{kind}: each change is told");
+        // What is written of the kind is read in every version since its shape is this one, and refused before it came.
+        let record = &one_of_each()[at];
+        let (key, mut value) = (write_key(&record.key()), write_value(record));
+        assert_eq!(super::kind(&record.key()), at);
+        for version in 0..=VERSION + 1 {
+            value[0] = version;
+            let is_read = (changed_in[0]..=VERSION).contains(&version);
+            assert_eq!(read(&key, &value).is_ok(), is_read, "{kind} of version {version}");
+        }
+    }
+}
+
+#[test]
 fn a_session_of_version_2_is_nobodys_without_its_account() {
     let (key, value) = of_version(2).pop().unwrap();
     assert_eq!(read(&key, &value).unwrap_err().to_string(), "session a5a5a5a5: there is no account 1");

@@ -35,7 +35,60 @@ fn stores_of_earlier_versions_are_read_and_go_on() {
     goes_on(2, &one_of_each_in_version_2());
 }
 
+#[test]
+fn an_upgrade_that_is_killed_anywhere_goes_on() {
+    for (version, holds) in [(1, one_of_each_in_version_1()), (2, one_of_each_in_version_2())] {
+        // Record by record they are written in the form of today, and after each one there is another process.
+        let state = of_earlier_version(version);
+        for (done, record) in holds.iter().enumerate() {
+            let mut store = SledStore::open(state.path(), 0).unwrap();
+            assert_eq!(store.load().unwrap(), holds, "version {version}, {done} written anew");
+            store.commit(&puts(vec![record.clone()])).unwrap();
+        }
+        // A large change is made in several commits, and every one of them may be the last of its process.
+        let state = of_earlier_version(version);
+        let change = puts([many(2 * CHUNK + 1), holds.clone()].concat());
+        for chunks_made in 0..3 {
+            broken_off(state.path(), &change, chunks_made);
+            let mut store = SledStore::open(state.path(), 0).unwrap();
+            let found = store.load().unwrap();
+            assert!(holds.iter().all(|record| found.contains(record)), "version {version}, {chunks_made} chunks made");
+        }
+        let store = SledStore::open(state.path(), 0).unwrap();
+        let written = store.db.range(record::write_key(&Key::NextId)..audit::START.to_vec());
+        let versions: Vec<_> = written.map(|item| item.unwrap().1[0]).collect();
+        assert!(versions.iter().all(|written| *written == record::VERSION), "{versions:?}");
+    }
+}
+
+#[test]
+fn a_store_of_a_later_version_is_left_alone() {
+    let state = of_earlier_version(2);
+    let write = |version| {
+        let store = SledStore::open(state.path(), 0).unwrap();
+        let mut counts = store.db.get(COUNTS_KEY).unwrap().unwrap().to_vec();
+        counts[0] = version;
+        store.db.insert(COUNTS_KEY, counts).unwrap();
+    };
+    write(record::VERSION + 1);
+    let error = SledStore::open(state.path(), 0).unwrap_err();
+    assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("a later rosterd has written version 4, and this one reads versions 1 to 3"), "{text}");
+    assert!(text.contains("use the version that made it"), "{text}");
+}
+
 fn goes_on(version: u8, holds: &[Record]) {
+    let state = of_earlier_version(version);
+    let mut store = SledStore::open(state.path(), 0).unwrap();
+    assert_eq!(store.load().unwrap(), holds);
+    store.commit(&puts(one_of_each())).unwrap();
+    drop(store);
+    assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), one_of_each());
+}
+
+/// A store's folder as that version left it.
+fn of_earlier_version(version: u8) -> tempfile::TempDir {
     let state = tempfile::tempdir().unwrap();
     let store = SledStore::open(state.path(), 0).unwrap();
     for (key, value) in of_version(version) {
@@ -46,11 +99,7 @@ fn goes_on(version: u8, holds: &[Record]) {
     counts[0] = version;
     store.db.insert(COUNTS_KEY, counts).unwrap();
     drop(store);
-    let mut store = SledStore::open(state.path(), 0).unwrap();
-    assert_eq!(store.load().unwrap(), holds);
-    store.commit(&puts(one_of_each())).unwrap();
-    drop(store);
-    assert_eq!(SledStore::open(state.path(), 0).unwrap().load().unwrap(), one_of_each());
+    state
 }
 
 #[test]
@@ -388,7 +437,7 @@ fn broken_off(state: &Path, change: &[Write], chunks: usize) {
     let mut store = SledStore::open(state, 0).unwrap();
     dump::write_change(&store.folder.pending(), change, store.counts.audit.next).unwrap();
     for chunk in change.chunks(CHUNK).take(chunks) {
-        store.transact(chunk, true).unwrap();
+        store.transact(chunk, true, None).unwrap();
     }
 }
 
