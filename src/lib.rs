@@ -156,7 +156,8 @@
 //! to be changed in the end. A resource of an API: a file in its family's folder under `http`, with its description, which
 //! `deploy/openapi.json` repeats. Something that people decide: a [`domain::Record`], its stored form in `store/record.rs`, an
 //! [`domain::Edit`], the role that it needs (`domain/role.rs`), its plan, what is noted of it (`domain/note.rs`) and its commit. A key: in
-//! its section's file under `config`.
+//! its section's file under `config`. A subcommand: a file in [`cli`]. Keys and subcommands also stand in the man pages and the
+//! shells' completions under `deploy`, which are made of them: `UPDATE_MAN=1 cargo test --lib manual`.
 
 pub mod domain;
 

@@ -202,6 +202,7 @@ fn libraries_stay_in_their_rooms() {
         ("tower", "http/"),
         ("sled", "store/sled"),
         ("clap", "cli/"),
+        ("clap_complete", "cli/"),
         ("indicatif", "cli/"),
         ("argon2", "password.rs"),
         ("sd_notify", "lifecycle/notify.rs"),

@@ -4,6 +4,7 @@ mod account;
 mod audit;
 mod backup;
 mod check_config;
+mod completions;
 mod daemon;
 mod doctor;
 mod exit;
@@ -12,6 +13,8 @@ mod healthcheck;
 mod import;
 mod log_level;
 mod login;
+#[cfg(test)]
+mod manual;
 mod metrics;
 mod restore;
 mod serve;
@@ -72,6 +75,8 @@ enum Command {
     Metrics,
     /// Succeed if the daemon runs and does its work; for container and cluster health checks.
     Healthcheck,
+    /// Print a script with which a shell completes these commands: `source <(rosterd completions bash)`.
+    Completions(completions::Completions),
 }
 
 /// Does what the arguments ask for.
@@ -97,6 +102,10 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::LogLevel(command) => command.run(&settings()?),
         Command::Metrics => metrics::run(&settings()?),
         Command::Healthcheck => healthcheck::run(&settings()?),
+        Command::Completions(command) => {
+            command.run();
+            Ok(())
+        }
     }
 }
 
