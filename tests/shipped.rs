@@ -1,5 +1,5 @@
 //! What is shipped beside the program: the man pages format without a warning, every shell loads its completions and completes
-//! with them. That pages and completions are those of
+//! with them, and the package's settings lack what is to be filled in, and nothing else. That pages and completions are those of
 //! this program, a test in `src/cli/manual.rs` sees to.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -81,4 +81,19 @@ fn the_command_prints_what_is_shipped() {
         let kept = std::fs::read_to_string(shipped("completions").as_str().to_owned() + "/" + file).unwrap();
         assert_eq!(printed.trim_end(), kept.trim_end(), "{shell}");
     }
+}
+
+#[test]
+fn the_settings_of_the_package_lack_three_things() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    let text = std::fs::read_to_string(shipped("debian/rosterd.toml")).unwrap();
+    let text = text.replace("/etc/rosterd/xmpp-secret\"\n", &format!("{}\"\n", secret.path().display()));
+    let wrong = rosterd::config::parse(&text).unwrap_err();
+    let keys: Vec<_> = wrong.0.iter().map(|problem| &*problem.key).collect();
+    assert_eq!(keys, ["xmpp.domain", "xmpp.secret_file", "xmpp.user_domain"], "{wrong}");
+    std::fs::write(&secret, "s3cr3t\n").unwrap();
+    let filled = text.replace("\ndomain = \"\"", "\ndomain = \"queues.example.org\"");
+    let filled = filled.replace("user_domain = \"\"", "user_domain = \"example.org\"");
+    let settings = rosterd::config::parse(&filled).unwrap();
+    assert_eq!(settings.xmpp.secret.reveal(), "s3cr3t");
 }
