@@ -57,7 +57,7 @@ dpkg-deb)
     cargo metadata --format-version 1 --no-deps |
         python3 deploy/debian/stage.py "$work/tree" "$work/release/rosterd" "$version"
     find "$work/tree" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-    dpkg-deb --root-owner-group -Zxz ${fast:+-z1} --build "$work/tree" "$package" >/dev/null
+    dpkg-deb --root-owner-group ${fast:+-Zgzip -z1} --build "$work/tree" "$package" >/dev/null
     ;;
 *)
     echo "there is no $with: cargo-deb or dpkg-deb" >&2
