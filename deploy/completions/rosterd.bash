@@ -40,8 +40,14 @@ _rosterd() {
             rosterd,import)
                 cmd="rosterd__subcmd__import"
                 ;;
+            rosterd,log-level)
+                cmd="rosterd__subcmd__log__subcmd__level"
+                ;;
             rosterd,login)
                 cmd="rosterd__subcmd__login"
+                ;;
+            rosterd,metrics)
+                cmd="rosterd__subcmd__metrics"
                 ;;
             rosterd,serve)
                 cmd="rosterd__subcmd__serve"
@@ -118,8 +124,14 @@ _rosterd() {
             rosterd__subcmd__help,import)
                 cmd="rosterd__subcmd__help__subcmd__import"
                 ;;
+            rosterd__subcmd__help,log-level)
+                cmd="rosterd__subcmd__help__subcmd__log__subcmd__level"
+                ;;
             rosterd__subcmd__help,login)
                 cmd="rosterd__subcmd__help__subcmd__login"
+                ;;
+            rosterd__subcmd__help,metrics)
+                cmd="rosterd__subcmd__help__subcmd__metrics"
                 ;;
             rosterd__subcmd__help,serve)
                 cmd="rosterd__subcmd__help__subcmd__serve"
@@ -257,7 +269,7 @@ _rosterd() {
 
     case "${cmd}" in
         rosterd)
-            opts="-h -V --config --help --version serve check-config account login token audit status export import healthcheck completions help"
+            opts="-h -V --config --help --version serve check-config account login token audit status export import log-level metrics healthcheck completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -635,7 +647,7 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__help)
-            opts="serve check-config account login token audit status export import healthcheck completions help"
+            opts="serve check-config account login token audit status export import log-level metrics healthcheck completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -844,6 +856,20 @@ _rosterd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rosterd__subcmd__help__subcmd__log__subcmd__level)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rosterd__subcmd__help__subcmd__login)
             opts="add list password role remove sessions logout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -956,6 +982,20 @@ _rosterd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rosterd__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rosterd__subcmd__help__subcmd__serve)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1042,6 +1082,24 @@ _rosterd() {
             ;;
         rosterd__subcmd__import)
             opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__log__subcmd__level)
+            opts="-h --reset --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1317,6 +1375,24 @@ _rosterd() {
         rosterd__subcmd__login__subcmd__sessions)
             opts="-h --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__metrics)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
