@@ -15,7 +15,7 @@ use std::{
 use proptest::{prelude::*, test_runner::TestCaseError};
 use rosterd::domain::{
     ARRIVES_WITHIN, AccountId, BareJid, Desk, Edit, Effect, Event, Input, LinkPhase, Merge, Name, Outcome, Policy,
-    Published, QueueFields, QueueId, Seen, Show, SuspensionFields, UnixTime, UserFields, UserId, Who,
+    Precedence, Published, QueueFields, QueueId, Seen, Show, SuspensionFields, UnixTime, UserFields, UserId, Who,
 };
 
 const USERS: usize = 4;
@@ -46,6 +46,7 @@ enum Step {
     SweepAnswered,
     Wait(u64),
     Drain(usize),
+    Rule(Rules),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -76,26 +77,52 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => Just(Step::SweepAnswered),
         3 => (0_u64..3_000).prop_map(Step::Wait),
         4 => (1_usize..40).prop_map(Step::Drain),
+        2 => rules().prop_map(Step::Rule),
     ];
     prop::collection::vec(step, 1..120)
 }
 
-/// What differs between deployments.
+/// What differs between deployments, and may change while the desk works.
 #[derive(Debug, Clone)]
 struct Rules {
     merge: Merge,
+    /// The shows of who is there, best first.
+    shows: Vec<Show>,
     linger: Duration,
     link_grace: Duration,
 }
 
 impl Rules {
-    const PLAIN: Self = Self { merge: Merge::MostAvailable, linger: Duration::ZERO, link_grace: Duration::ZERO };
+    fn plain() -> Self {
+        let (merge, shows) = (Merge::MostAvailable, Show::ALL[..5].to_vec());
+        Self { merge, shows, linger: Duration::ZERO, link_grace: Duration::ZERO }
+    }
+
+    fn policy(&self) -> Policy {
+        Policy {
+            merge: self.merge,
+            precedence: Precedence::new(&[&self.shows[..], &[Show::Unavailable]].concat()).unwrap(),
+            linger: self.linger,
+            link_grace: self.link_grace,
+            sweep_rate: 200,
+            ping_after: Some(Duration::from_secs(30)),
+            session_idle: 3_600,
+            ..Policy::new("queues.example.org", "example.org", Name::parse("staffing", 60).unwrap())
+        }
+    }
+
+    /// The best is the least.
+    fn rank(&self, show: Show) -> usize {
+        self.shows.iter().position(|it| *it == show).unwrap_or(self.shows.len())
+    }
 }
 
 fn rules() -> impl Strategy<Value = Rules> {
     let length = || prop_oneof![1 => Just(0), 3 => 1_u64..10_000].prop_map(Duration::from_millis);
     let merge = prop::sample::select(Merge::ALL.to_vec());
-    (merge, length(), length()).prop_map(|(merge, linger, link_grace)| Rules { merge, linger, link_grace })
+    let shows = Just(Show::ALL[..5].to_vec()).prop_shuffle();
+    let rules = |(merge, shows, linger, link_grace)| Rules { merge, shows, linger, link_grace };
+    (merge, shows, length(), length()).prop_map(rules)
 }
 
 /// What is shown of a user whatever is seen of them.
@@ -151,17 +178,8 @@ fn follower(number: usize) -> BareJid {
 impl Model {
     fn new(rules: Rules) -> Self {
         let now = Instant::now();
-        let policy = Policy {
-            merge: rules.merge,
-            linger: rules.linger,
-            link_grace: rules.link_grace,
-            sweep_rate: 200,
-            ping_after: Some(Duration::from_secs(30)),
-            session_idle: 3_600,
-            ..Policy::new("queues.example.org", "example.org", Name::parse("staffing", 60).unwrap())
-        };
         let mut model = Self {
-            desk: Desk::new(policy, now),
+            desk: Desk::new(rules.policy(), now),
             now,
             rules,
             account: AccountId::new(1).unwrap(),
@@ -234,8 +252,8 @@ impl Model {
         let counting: Vec<_> =
             self.seen.get(&user).into_iter().flatten().filter(|(_, _, priority)| *priority >= 0).collect();
         let chosen = match self.rules.merge {
-            Merge::MostAvailable => counting.iter().map(|(_, show, _)| *show).min(),
-            Merge::LeastAvailable => counting.iter().map(|(_, show, _)| *show).max(),
+            Merge::MostAvailable => counting.iter().map(|(_, show, _)| *show).min_by_key(|it| self.rules.rank(*it)),
+            Merge::LeastAvailable => counting.iter().map(|(_, show, _)| *show).max_by_key(|it| self.rules.rank(*it)),
             Merge::HighestPriority => {
                 let most = counting.iter().map(|(_, _, priority)| *priority).max();
                 counting.iter().rev().find(|(_, _, priority)| Some(*priority) == most).map(|(_, show, _)| *show)
@@ -259,8 +277,9 @@ impl Model {
     fn published(&self, queue: usize) -> Published {
         let enabled = self.enabled(queue);
         let is_ready = |user: &&usize| matches!(self.seen_show(**user), Show::Chat | Show::Available);
+        let shown = enabled.iter().map(|user| self.shown(*user));
         Published {
-            show: enabled.iter().map(|user| self.shown(*user)).min().unwrap_or(Show::Unavailable),
+            show: shown.min_by_key(|show| self.rules.rank(*show)).unwrap_or(Show::Unavailable),
             ready: u32::try_from(enabled.iter().filter(is_ready).count()).unwrap(),
             enabled: u32::try_from(enabled.len()).unwrap(),
             closed: false,
@@ -290,6 +309,25 @@ impl Model {
         }
         self.seen.clear();
         self.there.clear();
+    }
+
+    /// Other rules hold: what has begun ends as if they had held from its beginning, and what is over is over.
+    fn rule(&mut self, rules: Rules) {
+        self.happened.extend(self.desk.set_policy(rules.policy(), self.now));
+        let moved = |end: Instant, old: Duration, new: Duration| (end + new).checked_sub(old).unwrap();
+        let old = std::mem::replace(&mut self.rules, rules);
+        let (linger, grace) = (self.rules.linger, self.rules.link_grace);
+        self.held_until = self.held_until.map(|until| moved(until, old.link_grace, grace));
+        if self.held_until.is_none() {
+            self.lost_at = None;
+        }
+        for kept in self.kept.values_mut() {
+            if let Kept::Lingers(_, end) = kept {
+                let until = moved(*end, old.linger, linger);
+                *end = self.held_until.map_or(until, |hold| until.min(hold));
+            }
+        }
+        self.let_go();
     }
 
     /// Ends what is over at this moment.
@@ -547,6 +585,7 @@ impl Model {
             Step::Drain(room) => {
                 self.drain(room)?;
             }
+            Step::Rule(rules) => self.rule(rules),
         }
         self.nobody_is_shown_for_too_long()?;
         self.answers_are_true()
@@ -739,8 +778,42 @@ proptest! {
     }
 
     #[test]
+    fn other_rules_make_the_same_desk_as_if_they_had_always_held(
+        steps in steps(),
+        [before, after] in [rules(), rules()],
+        at in any::<prop::sample::Index>(),
+    ) {
+        // What is kept of people who went depends on when they went, and what was shown then.
+        let plain = |rules: Rules| Rules { linger: Duration::ZERO, link_grace: Duration::ZERO, ..rules };
+        let (before, after) = (plain(before), plain(after));
+        let [mut changed, mut built] = [Model::new(before), Model::new(after.clone())];
+        let steps: Vec<_> = steps.into_iter().filter(|step| !matches!(step, Step::Rule(_))).collect();
+        let change_at = at.index(steps.len() + 1);
+        for (number, step) in steps.iter().enumerate() {
+            if number == change_at {
+                changed.rule(after.clone());
+            }
+            changed.step(step.clone())?;
+            built.step(step.clone())?;
+        }
+        changed.rule(after);
+        for (queue, name) in &changed.queues {
+            let of = |model: &Model| (model.desk.queue_by_name(name).unwrap().published, model.desk.why_queue(*queue));
+            prop_assert_eq!(of(&changed), of(&built), "{}", name);
+        }
+        for (user, jid) in &changed.users {
+            let of = |model: &Model| {
+                let books = model.desk.books(model.account);
+                (books.user(*user).unwrap().show, model.desk.why_user(*user))
+            };
+            prop_assert_eq!(of(&changed), of(&built), "{}", jid);
+        }
+        prop_assert_eq!(changed.desk.set_policy(changed.rules.policy(), changed.now), [], "nothing is left to be told");
+    }
+
+    #[test]
     fn what_is_kept_makes_the_same_desk(steps in steps()) {
-        let mut model = Model::new(Rules::PLAIN);
+        let mut model = Model::new(Rules::plain());
         for step in steps {
             model.step(step)?;
         }

@@ -2,12 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use super::{
-    Account, AccountId, BareJid, Event, Input, LinkPhase, Merge, Name, Onboarding, Precedence, Published, Queue,
-    QueueId, Seen, Session, Show, Tally, Token, TokenHash, User, UserId,
+    Account, AccountId, BareJid, Event, Input, LinkPhase, Name, Policy, Precedence, Published, Queue, QueueId, Seen,
+    Session, Show, Tally, Token, TokenHash, User, UserId,
     availability::Counts,
     index::Index,
     lease::{Leases, Tick},
@@ -19,104 +19,6 @@ use super::{
     sweep::Sweep,
     version::Roll,
 };
-
-/// The settings that decisions depend on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
-    /// The order of shows.
-    pub precedence: Precedence,
-    /// How several resources become one show.
-    pub merge: Merge,
-    /// The domain of the queues and of the watcher: our component's.
-    pub domain: Box<str>,
-    /// The domain of users who are made without a JID.
-    pub user_domain: Box<str>,
-    /// The localpart of the watcher.
-    pub watcher: Name,
-    /// Who may follow a queue's presence. Who follows already goes on.
-    pub who_may_follow: WhoMayFollow,
-    /// The most followers of one queue. Those that there are already stay.
-    pub followers_of_queue_most: usize,
-    /// The most followers of all queues together.
-    pub followers_most: usize,
-    /// How many probes and subscription requests go out a second, at the most.
-    pub sweep_rate: u32,
-    /// How long late answers are waited for after the server has worked off the last probe.
-    pub sweep_quiet: Duration,
-    /// How users are brought to let us see their presence.
-    pub onboarding: Onboarding,
-    /// The group of an operator's contacts that the queues which they staff are put into; `None`: they are not.
-    pub roster_group: Option<Box<str>>,
-    /// How long until somebody who has not approved our subscription is asked again.
-    pub ask_again: Duration,
-    /// How long a resource may be silent before it is pinged; `None`: none ever is.
-    pub ping_after: Option<Duration>,
-    /// How long it may take to answer.
-    pub ping_timeout: Duration,
-    /// For how long the last show of somebody who went is shown.
-    pub linger: Duration,
-    /// For how long what was shown is shown after the link went, while not everybody has been heard again.
-    pub link_grace: Duration,
-    /// After how many seconds without use a session ends.
-    pub session_idle: u64,
-    /// After how many seconds a session ends however much it is used; `None`: never.
-    pub session_most: Option<u64>,
-}
-
-impl Policy {
-    /// What holds where nothing is set.
-    #[must_use]
-    pub fn new(domain: &str, user_domain: &str, watcher: Name) -> Self {
-        Self {
-            precedence: Precedence::default(),
-            merge: Merge::default(),
-            domain: domain.into(),
-            user_domain: user_domain.into(),
-            watcher,
-            who_may_follow: WhoMayFollow::default(),
-            followers_of_queue_most: 200_000,
-            followers_most: 1_000_000,
-            sweep_rate: 1_500,
-            sweep_quiet: Duration::from_secs(1),
-            onboarding: Onboarding::default(),
-            roster_group: None,
-            ask_again: Duration::from_hours(24),
-            ping_after: Some(Duration::from_mins(2)),
-            ping_timeout: Duration::from_secs(20),
-            linger: Duration::ZERO,
-            link_grace: Duration::from_secs(20),
-            session_idle: 30 * 24 * 3_600,
-            session_most: Some(365 * 24 * 3_600),
-        }
-    }
-}
-
-/// Who may follow a queue's presence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum WhoMayFollow {
-    /// Everybody with an XMPP address.
-    Anyone,
-    /// Everybody on the users' domain.
-    #[default]
-    UserDomain,
-    /// Who is assigned to the queue.
-    Operators,
-}
-
-impl WhoMayFollow {
-    /// Every choice.
-    pub const ALL: [Self; 3] = [Self::Anyone, Self::UserDomain, Self::Operators];
-
-    /// The word used in the configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Anyone => "anyone",
-            Self::UserDomain => "user_domain",
-            Self::Operators => "operators",
-        }
-    }
-}
 
 /// All that is known: intent as it is committed, observation since the link came up.
 #[derive(Debug)]

@@ -159,6 +159,36 @@ impl Desk {
         }
     }
 
+    /// How long resources may be silent has changed, or how long they may take to answer: everybody is looked at anew, in time.
+    /// Who has been silent for longer than they may be by now is looked at within that length, each at another moment.
+    pub(super) fn lease_anew(&mut self, now: Instant) {
+        let tick = Tick::at(self.began, now);
+        let leases = &mut self.leases;
+        // Of whom an answer is waited for, it is waited for anew, also where the server is to say first that it is there.
+        for list in [&mut leases.silences, &mut leases.answers] {
+            list.clear();
+        }
+        leases.unsure.clear();
+        for (id, person) in &mut self.people {
+            person.leased = false;
+            let mut silent = None;
+            for resource in person.presence.resources() {
+                let Some(due) = due_at(resource.life, resource.since, *id, &self.policy) else { continue };
+                match resource.life {
+                    Life::Heard => silent = silent.into_iter().chain([due]).min(),
+                    Life::Pinged | Life::Doubted => leases.answers.entry(due).or_default().push(*id),
+                    Life::Due | Life::Stale | Life::Unread => {}
+                }
+            }
+            if let (Some(due), Some(after)) = (silent, self.policy.ping_after) {
+                let spread = || tick.after((patience(after, *id, tick) - after / 2) * 2);
+                let due = if due <= tick { spread() } else { due };
+                person.leased = true;
+                leases.silences.entry(due).or_default().push(*id);
+            }
+        }
+    }
+
     fn expect_answer(&mut self, id: UserId, now: Tick) {
         let late = now.after(self.policy.ping_timeout);
         self.leases.answers.entry(late).or_default().push(id);

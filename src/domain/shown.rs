@@ -87,6 +87,16 @@ impl Keeping {
         Some(id)
     }
 
+    /// Lengths of time become others, each given as what it was and what it is: what has begun ends as if it had begun so. Nobody
+    /// lingers for longer than what was shown is held.
+    pub(super) fn set_lengths(&mut self, linger: (Duration, Duration), grace: (Duration, Duration), now: Instant) {
+        self.hold = self.hold.map(|until| moved(until, grace, now));
+        let lingers: Vec<_> = self.lingers.iter().map(|(id, until)| (*id, moved(*until, linger, now))).collect();
+        for (id, until) in lingers {
+            self.linger(id, self.hold.map_or(until, |hold| until.min(hold)));
+        }
+    }
+
     /// The link has gone. What is held since an earlier one went is held no longer for that, and nobody lingers longer.
     fn lose_link(&mut self, now: Instant, grace: Duration) {
         if grace.is_zero() {
@@ -99,6 +109,11 @@ impl Keeping {
             self.linger(id, until);
         }
     }
+}
+
+/// When something ends that has begun, where its length becomes another one.
+pub(super) fn moved(until: Instant, (old, new): (Duration, Duration), now: Instant) -> Instant {
+    (until + new).checked_sub(old).unwrap_or(now)
 }
 
 /// What is to be kept of somebody who was seen as `from`, is seen as `to`, and of whom `kept` was.
@@ -220,6 +235,23 @@ impl Desk {
             };
             self.recount_all(release, events);
         }
+    }
+
+    /// How resources are weighed has changed, or how shows are: everybody's show, and every queue's, is computed anew. What is
+    /// kept of people who are not seen stays what it was.
+    pub(super) fn weigh_anew(&mut self, events: &mut Vec<Event>) {
+        let (merge, precedence, on_trial) = (self.policy.merge, self.policy.precedence, self.sweep.on_trial);
+        let weigh = |person: &mut Person| {
+            // What is heard on trial does not count yet.
+            if !on_trial {
+                let winner = person.presence.winner(merge, &precedence, |_| ());
+                person.show = winner.map_or(Show::Unavailable, |resource| resource.show);
+            }
+            if person.kept == Kept::Nothing {
+                person.shown = person.show;
+            }
+        };
+        self.recount_all(weigh, events);
     }
 
     fn recount_all(&mut self, mut change: impl FnMut(&mut Person), events: &mut Vec<Event>) {

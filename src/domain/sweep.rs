@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{
     BareJid, Desk, Effect, Event, Onboarding, UserId,
     desk::{Person, Standing},
-    shown::News,
+    shown::{News, moved},
 };
 
 /// How far the link is.
@@ -127,6 +127,18 @@ impl Sweep {
             total: 0,
             turn: 0,
             pace: Pace::new(rate, now),
+        }
+    }
+
+    /// So many a second from now on.
+    pub(super) fn set_rate(&mut self, rate: u32, now: Instant) {
+        self.pace = Pace::new(rate, now);
+    }
+
+    /// How long until people are asked again was one length, and is another one.
+    pub(super) fn set_lengths(&mut self, (old, new): (Duration, Duration), now: Instant) {
+        if let Stage::Idle { until } = &mut self.stage {
+            *until = moved(*until, (old.max(ASK_AGAIN_LEAST), new.max(ASK_AGAIN_LEAST)), now);
         }
     }
 

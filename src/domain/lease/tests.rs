@@ -285,3 +285,64 @@ fn a_lease_ends_with_its_link() {
     world.wait(PING_AFTER + PING_TIMEOUT + Duration::from_secs(1));
     assert_eq!((world.pings.len(), world.why()), (1, vec!["stale"]));
 }
+
+impl World {
+    fn set_pings(&mut self, ping_after: Option<Duration>, ping_timeout: Duration) {
+        let policy = Policy { ping_after, ping_timeout, ..self.desk.policy().clone() };
+        let now = self.now;
+        self.desk.set_policy(policy, now);
+    }
+}
+
+#[test]
+fn other_lengths_hold_at_once_for_who_is_there_already() {
+    let second = Duration::from_secs(1);
+    // They are asked sooner.
+    let mut world = World::new();
+    world.see("desk");
+    world.set_pings(Some(10 * second), PING_TIMEOUT);
+    world.wait(11 * second);
+    assert_eq!(world.pings.len(), 1);
+    // Nobody is asked any more, and then again.
+    let mut world = World::new();
+    world.see("desk");
+    world.set_pings(None, PING_TIMEOUT);
+    world.wait(3 * PING_AFTER);
+    assert_eq!((world.pings.len(), world.show()), (0, Show::Chat));
+    let changed = world.now;
+    world.set_pings(Some(PING_AFTER), PING_TIMEOUT);
+    world.wait(PING_AFTER + second);
+    assert_eq!(world.pings.len(), 1, "however long they were silent before, they are asked within that time");
+    assert!(world.pings[0].0 > changed + second, "and not all in one moment");
+    // They may take longer to answer, or not as long, from when they were asked.
+    for (timeout, least, most) in [(60 * second, 59, 61), (5 * second, 4, 6)] {
+        let mut world = World::new();
+        world.see("desk");
+        while world.pings.is_empty() {
+            world.wait(second);
+        }
+        let asked = world.pings[0].0;
+        world.set_pings(Some(PING_AFTER), timeout);
+        while world.show() == Show::Chat {
+            world.wait(second / 2);
+        }
+        let waited = (world.now - asked).as_secs();
+        assert!((least..=most).contains(&waited), "{timeout:?}: {waited}");
+    }
+}
+
+#[test]
+fn a_server_that_is_silent_is_waited_for_also_under_other_rules() {
+    let mut world = World::new();
+    world.see("desk");
+    world.is_there = false;
+    world.wait(PING_AFTER + 2 * PING_TIMEOUT);
+    assert_eq!(world.show(), Show::Chat, "nothing says that it is the client");
+    world.set_pings(Some(PING_AFTER), PING_TIMEOUT / 2);
+    world.wait(PING_TIMEOUT);
+    assert_eq!(world.show(), Show::Chat);
+    world.is_there = true;
+    world.input(Input::SweepAnswered);
+    world.wait(PING_AFTER);
+    assert_eq!((world.show(), world.why()), (Show::Unavailable, vec!["stale"]), "it is asked once more, and is late");
+}

@@ -450,3 +450,53 @@ fn lingering_goes_on_without_a_link_and_no_longer_than_the_grace() {
     world.wait(LINGER);
     assert_eq!(world.law(), "away 0/2");
 }
+
+/// What was shown of ann at each whole second from when she went (or the link did), where other lengths hold from `at` on.
+fn shown_after(change: impl Fn(&mut Policy), at: Duration, lose: impl Fn(&mut World), until: Duration) -> Vec<String> {
+    let mut world = World::up(LINGER, GRACE);
+    let policy = |change: &dyn Fn(&mut Policy), world: &World| {
+        let mut policy = world.desk.policy().clone();
+        change(&mut policy);
+        policy
+    };
+    lose(&mut world);
+    world.wait(at);
+    let (new, now) = (policy(&change, &world), world.now);
+    let events = world.desk.set_policy(new, now);
+    world.events.extend(events);
+    let mut seen = vec![world.ann()];
+    for _ in 0..(until - at).as_secs() {
+        world.wait(SECOND);
+        seen.push(world.ann());
+    }
+    seen
+}
+
+#[test]
+fn another_length_counts_from_the_beginning() {
+    let check = |change: &dyn Fn(&mut Policy), lose: &dyn Fn(&mut World), at: u64, ends: usize| {
+        let seen = shown_after(change, Duration::from_secs(at), lose, Duration::from_secs(60));
+        let shown = seen.iter().take_while(|show| show.starts_with("chat")).count();
+        assert_eq!(shown + usize::try_from(at).unwrap(), ends, "{seen:?}");
+        assert!(seen[shown..].iter().all(|show| show.starts_with("unavailable")), "what has ended stays so: {seen:?}");
+    };
+    let gone = |world: &mut World| world.gone("ann");
+    let lost = |world: &mut World| world.lost();
+    // They went at 0, and what was shown is looked at from the change on: 10 is no longer shown where they linger for 10 s.
+    check(&|policy| policy.linger = 5 * SECOND, &gone, 2, 5);
+    check(&|policy| policy.linger = 5 * SECOND, &gone, 7, 7);
+    check(&|policy| policy.linger = Duration::ZERO, &gone, 2, 2);
+    check(&|policy| policy.linger = 30 * SECOND, &gone, 2, 30);
+    check(&|policy| policy.linger = 30 * SECOND, &gone, 12, 12);
+    check(&|policy| policy.link_grace = 5 * SECOND, &lost, 2, 5);
+    check(&|policy| policy.link_grace = Duration::ZERO, &lost, 2, 2);
+    check(&|policy| policy.link_grace = 40 * SECOND, &lost, 2, 40);
+    check(&|policy| policy.link_grace = 40 * SECOND, &lost, 22, 22);
+    // Nobody lingers longer than the link's loss allows.
+    let gone_and_lost = |world: &mut World| {
+        world.gone("ann");
+        world.lost();
+    };
+    check(&|policy| policy.linger = 30 * SECOND, &gone_and_lost, 2, 20);
+    check(&|policy| policy.link_grace = 3 * SECOND, &gone_and_lost, 2, 3);
+}
