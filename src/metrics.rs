@@ -1,7 +1,7 @@
 //! What can be watched from outside: counters, gauges and histograms, as Prometheus reads them (text format 0.0.4).
 //!
 //! Each room counts what it does in its own group, through a handle that costs an atomic addition or two. What the desk knows
-//! anyway is not counted twice: it is read when somebody asks ([`Snapshot`]). The only room that names Prometheus' library.
+//! anyway is not counted twice: it is read when somebody asks ([`Figures`]). The only room that names Prometheus' library.
 //!
 //! What labels say is written down here, but for the names of the queues that the administrator has listed: nothing that
 //! anybody sends becomes a series.
@@ -19,7 +19,7 @@ use std::{path::PathBuf, sync::Arc};
 use prometheus::{Registry, TextEncoder, proto::MetricFamily};
 
 pub use self::{
-    desk::Snapshot,
+    desk::Figures,
     engine::{Edited, Engine},
     family::{Family, Kind},
     http::{Api, Http, Login, Seated},
@@ -103,7 +103,7 @@ impl Metrics {
 
     /// Everything in the text format, by name. Asks the operating system a few things, and so may block for a moment.
     #[must_use]
-    pub fn text(&self, snapshot: &Snapshot) -> String {
+    pub fn text(&self, snapshot: &Figures) -> String {
         let Groups { registry, watched, .. } = &*self.0;
         let mut families = registry.gather();
         families.extend(snapshot.families().chain(process::families(watched.state.as_deref())));

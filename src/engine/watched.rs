@@ -3,7 +3,7 @@
 use super::Handle;
 use crate::{
     domain::Census,
-    metrics::{Metrics, Snapshot},
+    metrics::{Figures, Metrics},
 };
 
 /// How many users, or queues, are counted with one hold of the lock.
@@ -24,14 +24,14 @@ impl Handle {
         let handle = self.clone();
         let work = move || {
             let _turn = turn;
-            handle.metrics.text(&handle.snapshot())
+            handle.metrics.text(&handle.figures())
         };
         tokio::task::spawn_blocking(work).await.unwrap_or_default()
     }
 
     /// How everything is; blocks for as long as it takes to count the users.
     #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn figures(&self) -> Figures {
         let mut census = Census::default();
         let (mut users, mut queues) = (None, None);
         while let Some(last) = self.read(|desk| desk.count_users(users, COUNT_MOST, &mut census)) {
@@ -44,7 +44,7 @@ impl Handle {
         let facts = self.facts.upgrade().map_or(0, |facts| waiting(facts.max_capacity(), facts.capacity()));
         let edits = waiting(self.requests.max_capacity(), self.requests.capacity());
         let names = self.metrics.queues();
-        self.read(|desk| Snapshot {
+        self.read(|desk| Figures {
             link: desk.link(),
             tally: desk.tally().clone(),
             totals: desk.totals(),

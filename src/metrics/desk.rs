@@ -89,7 +89,7 @@ pub(super) const FAMILIES: [Family; 19] = [
 
 /// What the desk knows, and what waits for the engine.
 #[derive(Debug, Clone)]
-pub struct Snapshot {
+pub struct Figures {
     /// How the link is.
     pub link: LinkPhase,
     /// What should not happen.
@@ -108,7 +108,7 @@ pub struct Snapshot {
     pub store_failed: bool,
 }
 
-impl Snapshot {
+impl Figures {
     pub(super) fn families(&self) -> impl Iterator<Item = MetricFamily> {
         let one = |family: &Family, count: f64| family.now([([], count)]);
         let (census, totals, tally) = (&self.census, &self.totals, &self.tally);

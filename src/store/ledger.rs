@@ -68,11 +68,6 @@ impl Ledger {
         Self { span, ..Self::default() }
     }
 
-    /// How many entries there are.
-    pub(super) const fn total(&self) -> u64 {
-        self.total
-    }
-
     /// Takes in what was kept of an account's share.
     pub(super) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), String> {
         let [SHARES, account @ ..] = key else { return Err("an unknown key".to_owned()) };
