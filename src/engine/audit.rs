@@ -239,7 +239,7 @@ mod tests {
 
     impl World {
         fn new(entries: u64) -> Self {
-            let began = Instant::now();
+            let began = tokio::time::Instant::now().into_std();
             Self(Readers::new(trail(entries)), Ageing::new(Duration::from_hours(24), began), began)
         }
 

@@ -27,7 +27,7 @@ pub(super) const SHARES_START: [u8; 1] = [SHARES];
 pub(super) const SHARES_END: [u8; 1] = [SHARES + 1];
 
 /// What is on disk.
-pub(super) trait Shelf {
+pub(super) trait Disk {
     /// Why it can not be read.
     type Error;
 
@@ -92,7 +92,7 @@ impl Ledger {
     }
 
     /// Puts an entry behind the others, and takes out one of whoever has the most where there would be more than `most`.
-    pub(super) fn note<S: Shelf>(&mut self, shelf: &S, noted: &Noted, most: u64) -> Result<(), S::Error> {
+    pub(super) fn note<S: Disk>(&mut self, disk: &S, noted: &Noted, most: u64) -> Result<(), S::Error> {
         let number = self.span.next;
         self.span.next += 1;
         self.writes.insert(audit::key(number).to_vec(), Some(audit::write(number, noted)));
@@ -100,7 +100,7 @@ impl Ledger {
         // More than one, so that a bound that was lowered is reached after a while.
         for _ in 0..2 {
             if self.total > most {
-                self.make_room(shelf)?;
+                self.make_room(disk)?;
                 self.removed.superfluous += 1;
             }
         }
@@ -109,11 +109,11 @@ impl Ledger {
 
     /// Takes out some of the oldest entries that were made before `moment`. One that says that it was made later goes with the
     /// others where most of those after it are older: the clock was wrong.
-    pub(super) fn forget<S: Shelf>(&mut self, shelf: &S, moment: UnixTime) -> Result<(), S::Error> {
+    pub(super) fn forget<S: Disk>(&mut self, disk: &S, moment: UnixTime) -> Result<(), S::Error> {
         let (mut next, mut ahead) = (self.span.first, VecDeque::new());
         for _ in 0..FORGET_MOST {
             while ahead.len() <= VOTERS
-                && let Some((number, value)) = shelf.entry_from(next)?
+                && let Some((number, value)) = disk.entry_from(next)?
             {
                 next = number + 1;
                 if !self.writes.contains_key(audit::key(number).as_slice()) {
@@ -127,7 +127,7 @@ impl Ledger {
             if !is_old(&noted) && 2 * votes <= ahead.len() {
                 break;
             }
-            let account = self.whose(shelf, number, noted.as_ref(), |share| share.first)?;
+            let account = self.whose(disk, number, noted.as_ref(), |share| share.first)?;
             self.take_out(number, account);
             self.removed.outdated += 1;
         }
@@ -135,13 +135,13 @@ impl Ledger {
     }
 
     /// Takes back the newest entry.
-    pub(super) fn take_back<S: Shelf>(&mut self, shelf: &S) -> Result<(), S::Error> {
+    pub(super) fn take_back<S: Disk>(&mut self, disk: &S) -> Result<(), S::Error> {
         self.span.next -= 1;
         let number = self.span.next;
-        let Some(value) = shelf.kept(&audit::key(number))? else { return Ok(()) };
+        let Some(value) = disk.kept(&audit::key(number))? else { return Ok(()) };
         self.writes.insert(audit::key(number).to_vec(), None);
         let noted = audit::read(number, &value).ok();
-        if let Some(account) = self.whose(shelf, number, noted.as_ref(), |share| share.next.saturating_sub(1))? {
+        if let Some(account) = self.whose(disk, number, noted.as_ref(), |share| share.next.saturating_sub(1))? {
             let share = self.share(account);
             let share = Span { next: share.next.saturating_sub(1).max(share.first), ..share };
             self.writes.insert(place(account, share.next).to_vec(), None);
@@ -163,9 +163,9 @@ impl Ledger {
         self.set_share(account, Span { next: share.next + 1, ..share });
     }
 
-    fn make_room<S: Shelf>(&mut self, shelf: &S) -> Result<(), S::Error> {
+    fn make_room<S: Disk>(&mut self, disk: &S) -> Result<(), S::Error> {
         let Some((_, account)) = self.by_size.last().copied() else { return Ok(()) };
-        let number = self.number(shelf, account, self.share(account).first)?;
+        let number = self.number(disk, account, self.share(account).first)?;
         match number {
             Some(number) => self.take_out(number, Some(account)),
             // Nothing can be found by it, so it counts for nothing.
@@ -191,16 +191,16 @@ impl Ledger {
     }
 
     /// Whose entry this is, where it stands at this end of their share. Of one that can not be read it has to be searched.
-    fn whose<S: Shelf>(
+    fn whose<S: Disk>(
         &self,
-        shelf: &S,
+        disk: &S,
         number: u64,
         noted: Option<&Noted>,
         end: fn(&Span) -> u64,
     ) -> Result<Option<u32>, S::Error> {
         let theirs = |account: u32| {
             let Some(share) = self.shares.get(&account) else { return Ok(false) };
-            Ok(self.number(shelf, account, end(share))? == Some(number))
+            Ok(self.number(disk, account, end(share))? == Some(number))
         };
         if let Some(account) = noted.map(|noted| key_of(Some(noted))) {
             return Ok(theirs(account)?.then_some(account));
@@ -214,11 +214,11 @@ impl Ledger {
     }
 
     /// The number in the log of an entry that has this number among the account's.
-    fn number<S: Shelf>(&self, shelf: &S, account: u32, of_theirs: u64) -> Result<Option<u64>, S::Error> {
+    fn number<S: Disk>(&self, disk: &S, account: u32, of_theirs: u64) -> Result<Option<u64>, S::Error> {
         let place = place(account, of_theirs);
         let value = match self.writes.get(place.as_slice()) {
             Some(written) => written.clone(),
-            None => shelf.kept(&place)?,
+            None => disk.kept(&place)?,
         };
         Ok(value.and_then(|value| record::open(&place, &value).ok()))
     }
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
     use crate::domain::Who;
 
-    impl Shelf for Writes {
+    impl Disk for Writes {
         type Error = std::convert::Infallible;
 
         fn kept(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error> {
@@ -297,27 +297,27 @@ mod tests {
     #[derive(Default)]
     struct World {
         ledger: Ledger,
-        shelf: Writes,
+        disk: Writes,
     }
 
     impl World {
         fn write(&mut self) {
             let mut writes = self.ledger.take_writes();
-            self.shelf.append(&mut writes);
-            self.shelf.retain(|_, value| value.is_some());
+            self.disk.append(&mut writes);
+            self.disk.retain(|_, value| value.is_some());
         }
 
         /// The account and the moment of each entry, oldest first.
         fn entries(&self) -> Vec<(u32, u64)> {
             let mut found = Vec::new();
             let mut from = 0;
-            while let Ok(Some((number, value))) = self.shelf.entry_from(from) {
+            while let Ok(Some((number, value))) = self.disk.entry_from(from) {
                 let noted = audit::read(number, &value).unwrap();
                 found.push((key_of(Some(&noted)), noted.at.0));
                 from = number + 1;
             }
             assert_eq!(self.ledger.total, found.len() as u64);
-            let places = self.shelf.keys().filter(|key| key[0] == BY_ACCOUNT).count();
+            let places = self.disk.keys().filter(|key| key[0] == BY_ACCOUNT).count();
             assert_eq!(places, found.len(), "each has its place among those of its account");
             found
         }
@@ -325,7 +325,7 @@ mod tests {
         fn note(&mut self, accounts: &[u32], most: u64) {
             for account in accounts {
                 let at = self.ledger.span.next;
-                self.ledger.note(&self.shelf, &noted(*account, at), most).unwrap();
+                self.ledger.note(&self.disk, &noted(*account, at), most).unwrap();
             }
             self.write();
         }
@@ -352,10 +352,10 @@ mod tests {
     fn what_is_forgotten_and_taken_back_counts_no_more() {
         let mut world = World::default();
         world.note(&[1, 2, 1, 2, 3], 9);
-        world.ledger.forget(&world.shelf, UnixTime(3)).unwrap();
+        world.ledger.forget(&world.disk, UnixTime(3)).unwrap();
         world.write();
         assert_eq!(world.entries(), [(2, 3), (3, 4)]);
-        world.ledger.take_back(&world.shelf).unwrap();
+        world.ledger.take_back(&world.disk).unwrap();
         world.write();
         assert_eq!((world.entries(), world.ledger.span.next), (vec![(2, 3)], 4));
         world.note(&[3, 2], 9);
@@ -367,10 +367,10 @@ mod tests {
         let left = |dates: &[u64], moment: u64| {
             let mut world = World::default();
             for at in dates {
-                world.ledger.note(&world.shelf, &noted(1, *at), 99).unwrap();
+                world.ledger.note(&world.disk, &noted(1, *at), 99).unwrap();
             }
             world.write();
-            world.ledger.forget(&world.shelf, UnixTime(moment)).unwrap();
+            world.ledger.forget(&world.disk, UnixTime(moment)).unwrap();
             world.write();
             world.entries().into_iter().map(|(_, at)| at).collect::<Vec<_>>()
         };
@@ -385,13 +385,13 @@ mod tests {
         let mut world = World::default();
         world.note(&[1, 2, 2, 2, 0], 4);
         let mut again = Ledger::of(world.ledger.span);
-        for (key, value) in world.shelf.range(SHARES_START.to_vec()..) {
+        for (key, value) in world.disk.range(SHARES_START.to_vec()..) {
             again.load(key, value.as_ref().unwrap()).unwrap();
         }
         assert_eq!((&again.shares, &again.by_size), (&world.ledger.shares, &world.ledger.by_size));
         let mut old = Ledger::default();
         let mut from = 0;
-        while let Some((number, value)) = world.shelf.entry_from(from).unwrap() {
+        while let Some((number, value)) = world.disk.entry_from(from).unwrap() {
             old.adopt(number, &value);
             from = number + 1;
         }

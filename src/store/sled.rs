@@ -37,7 +37,7 @@ use super::{
     audit::{self, Span},
     dump,
     folder::{self, Acknowledged, Folder},
-    ledger::{self, Ledger, Shelf, Writes},
+    ledger::{self, Disk, Ledger, Writes},
     record::{self, KINDS, Owners, Unreadable},
     snapshot::Snapshot,
 };
@@ -455,7 +455,7 @@ fn scan(mut items: ::sled::Iter, owners: &mut Owners) -> Result<(Vec<Record>, [u
     Ok((records, found))
 }
 
-impl Shelf for Db {
+impl Disk for Db {
     type Error = ::sled::Error;
 
     fn kept(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ::sled::Error> {

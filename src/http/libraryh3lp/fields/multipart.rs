@@ -20,9 +20,12 @@ pub(super) async fn read(head: Parts, body: Bytes) -> Result<Fields, Failure> {
     let no_boundary = |_| malformed("the Content-Type multipart/form-data has no boundary");
     let mut parts = Multipart::from_request(request, &()).await.map_err(no_boundary)?;
     // What exactly is wrong would quote the body, where passwords are.
-    let broken = |_| match has_other_lines {
-        false => malformed("the multipart body is malformed, or breaks off"),
-        true => malformed("the lines of a multipart body must end in CR LF (RFC 2046 section 4.1.1)"),
+    let broken = |_| {
+        malformed(if has_other_lines {
+            "the lines of a multipart body must end in CR LF (RFC 2046 section 4.1.1)"
+        } else {
+            "the multipart body is malformed, or breaks off"
+        })
     };
     let mut fields = BTreeMap::new();
     let mut seen = 0;
