@@ -230,6 +230,7 @@ impl Http {
         *self = Self {
             listen: old.listen,
             public_listen: old.public_listen,
+            metrics_listen: old.metrics_listen,
             tls_cert: old.tls_cert,
             tls_key: old.tls_key,
             max_connections: old.max_connections,
