@@ -33,7 +33,8 @@ tests() {
 }
 
 find_cargo
-packages=(prosody prosody-modules ejabberd python3-venv curl gcc libc6-dev chromium nginx-light wrk openssl systemd prometheus)
+packages=(prosody prosody-modules ejabberd python3-venv curl gcc libc6-dev chromium nginx-light wrk openssl systemd prometheus
+    systemd-container mmdebstrap lintian man-db zsh fish dpkg-dev binutils procps)
 # Debian's npm does not go with a node from elsewhere.
 command -v npm >/dev/null || packages+=(nodejs npm)
 step "packages" install_missing "${packages[@]}"
@@ -47,6 +48,8 @@ step "benchmark of the link" cargo test --quiet --bench link -- --quick
 step "benchmark of presence" cargo test --quiet --bench presence -- --quick
 step "faults" ./tests/faults.sh
 step "demo" ./deploy/demo.sh --once
+# It packs the program that the tests have used.
+step "package on a real systemd" ./tests/deploy.sh
 
 printf '\n==> Passed\n'
 printf '%s\n' "${times[@]}"
