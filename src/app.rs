@@ -2,26 +2,36 @@
 
 mod ending;
 mod opening;
+mod reload;
 mod standing;
 
-use std::{io, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::ending::THREADS_MOST;
-use self::ending::{GOODBYE_MOST, Parts};
+use self::{
+    ending::{GOODBYE_MOST, Parts},
+    reload::Reloader,
+};
 use crate::{
     clock::Clock,
     config::{self, Problem, Problems, ProxyHeader, Settings},
     domain::{Desk, Name, Onboarding, Policy, Record, WRITES_MOST},
     ejabberd::Clerk,
-    engine::{Engine, Fact, Handle, unix_now},
+    engine::{Engine, Fact, Handle, Rules, unix_now},
     http::{self, admin},
     lifecycle::{self, Part, Reload, Signals, notify, sockets::Sockets, watchdog},
     metrics::{Metrics, Watched},
-    store::{Committer, SledStore, Store, StoreError, dump},
+    store::{Bounds, Committer, SledStore, Store, StoreError, dump},
     telemetry::Levels,
     xmpp,
 };
@@ -33,6 +43,7 @@ pub struct Core {
     engine: Engine,
     facts: tokio::sync::mpsc::Sender<Fact>,
     failed: CancellationToken,
+    bounds: Bounds,
 }
 
 /// How everything is written down, and how exports are read. The state folder is that of `settings`.
@@ -91,6 +102,12 @@ fn policy(settings: &Settings) -> Policy {
     }
 }
 
+/// What the engine goes by.
+fn rules(settings: &Settings) -> Rules {
+    let audit_keep = Some(settings.audit.keep).filter(|keep| !keep.is_zero());
+    Rules { policy: policy(settings), audit_keep }
+}
+
 impl Core {
     /// Opens the store, and reads everything in it. Blocks for as long as that takes.
     ///
@@ -111,15 +128,18 @@ impl Core {
         let desk = desk_of(settings, records)
             .map_err(|what| StoreError::Damaged { path: settings.store.path.clone(), what })?;
         let failed = CancellationToken::new();
+        let bounds = store.bounds();
         let committer = Committer::start(Box::new(store)).map_err(|source| StoreError::Io {
             doing: "could not start a thread for",
             path: settings.store.path.clone(),
             source,
         })?;
         let (engine, handle, facts) = Engine::by(Clock::System, metrics, desk, committer, failed.clone());
-        let keep = settings.audit.keep;
-        let engine = if keep.is_zero() { engine } else { engine.with_audit_keep(keep) };
-        Ok(Self { handle, engine, facts, failed })
+        let engine = match rules(settings).audit_keep {
+            None => engine,
+            Some(keep) => engine.with_audit_keep(keep),
+        };
+        Ok(Self { handle, engine, facts, failed, bounds })
     }
 
     /// Runs the engine alone, for as long as `work` takes, and until everything it asked for is on disk.
@@ -175,25 +195,37 @@ async fn open(settings: &Settings, signals: &mut Signals, reload: &Reload) -> an
 }
 
 /// Runs the daemon until a signal, or until something that it can not do without fails. What `sockets` holds wins over the
-/// addresses in `settings`. How much it logs is changed through `levels`.
+/// addresses in `settings`, which are read anew from `file`, or where the usual one is. How much it logs is changed through
+/// `levels`.
 ///
 /// # Errors
 /// What could not be started, or what failed.
-pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyhow::Result<()> {
+pub async fn serve(settings: Settings, file: Option<PathBuf>, sockets: Sockets, levels: Levels) -> anyhow::Result<()> {
     let mut signals = Signals::take().context("could not take signals")?;
     let reload = Reload::default();
+    let signalled = reload.asked();
     let Some(core) = open(&settings, &mut signals, &reload).await? else { return Ok(()) };
-    let Core { handle, engine, facts, failed } = core;
+    let Core { handle, engine, facts, failed, bounds } = core;
 
     let clerk = clerk(&settings)?;
-    let web_settings = web_settings(&settings, lifecycle::raise_file_limit());
-    let web = http::Server::bind_on(sockets.https, web_settings.clone(), handle.clone())?.reload_when(reload.asked());
+    let limits = web_limits(&settings.http, lifecycle::raise_file_limit());
+    let web_settings = web_settings(&settings, limits);
+    let web = http::Server::bind_on(sockets.https, web_settings.clone(), handle.clone())?;
     let public = http::Server::bind_public_on(sockets.public, &web_settings, handle.clone())?;
     let public = public.map(|public| public.beside(&web));
     let metrics = http::Server::bind_metrics(&web_settings, handle.clone())?;
-    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), dump_format(&settings))
-        .await?
-        .with_levels(levels);
+    let admin = admin::AdminServer::bind(&settings.admin.socket, handle.clone(), dump_format(&settings)).await?;
+    let (asks, asked) = tokio::sync::mpsc::channel(reload::ASKS);
+    let admin = admin.with_levels(levels.clone()).with_reload(asks);
+    let reloader = Reloader {
+        file,
+        running: settings.clone(),
+        limits,
+        engine: handle.clone(),
+        web: [Some(&web), public.as_ref(), metrics.as_ref()].into_iter().flatten().map(http::Server::control).collect(),
+        store: bounds,
+        levels,
+    };
     info!(
         version = env!("CARGO_PKG_VERSION"),
         https = %web.local_addr(),
@@ -202,8 +234,18 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
         "rosterd starts"
     );
 
-    let [engine_part, link_part, clerk_part, web_part, public_part, admin_part, status_part, watchdog_part] =
-        ["engine", "link", "ejabberd", "https", "public presence", "admin", "status", "watchdog"].map(Part::new);
+    let [
+        engine_part,
+        link_part,
+        clerk_part,
+        web_part,
+        public_part,
+        admin_part,
+        reload_part,
+        status_part,
+        watchdog_part,
+    ] = ["engine", "link", "ejabberd", "https", "public presence", "admin", "reload", "status", "watchdog"]
+        .map(Part::new);
     let metrics_part = Part::new("metrics");
     let engine = match clerk {
         None => engine,
@@ -230,6 +272,7 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
 
     let status = standing::text(&handle);
     notify::ready(&status);
+    reload_part.start(reloader.run(asked, signalled, reload_part.stop_token()), &failed);
     status_part.start(standing::tell(handle.clone(), status, status_part.stop_token()), &failed);
     if let Some(within) = notify::alive_within() {
         let (stop, handle) = (watchdog_part.stop_token(), handle.clone());
@@ -247,7 +290,7 @@ pub async fn serve(settings: Settings, sockets: Sockets, levels: Levels) -> anyh
         signal = signals.to_stop(&reload) => info!(signal, "stopping"),
         () = failed.cancelled() => {}
     }
-    let others = vec![clerk_part, web_part, public_part, metrics_part, admin_part];
+    let others = vec![clerk_part, web_part, public_part, metrics_part, admin_part, reload_part];
     let parts = Parts { engine: engine_part, link: link_part, others, status: status_part, watchdog: watchdog_part };
     tokio::select! {
         () = parts.stop(&handle) => {}
@@ -267,8 +310,8 @@ fn report<E: std::error::Error>(result: Result<(), E>) {
     }
 }
 
-fn web_settings(settings: &Settings, files: usize) -> http::Settings {
-    let http = &settings.http;
+/// How many connections there may be where this process may open so many files.
+fn web_limits(http: &config::Http, files: usize) -> http::Limits {
     let wanted = http::Limits { connections: http.max_connections, per_address: http.max_connections_per_address };
     let limits = wanted.within(files);
     if limits == wanted {
@@ -295,6 +338,10 @@ fn web_settings(settings: &Settings, files: usize) -> http::Settings {
              firewall let in nobody but Prometheus"
         );
     }
+    limits
+}
+
+fn web_settings(settings: &Settings, limits: http::Limits) -> http::Settings {
     http::Settings {
         listen: settings.http.listen,
         public_listen: settings.http.public_listen,
@@ -405,5 +452,22 @@ mod tests {
         assert_eq!(policy(&settings), Policy::new("queues.example.org", "example.org", watcher));
         let silent = crate::config::parse(&format!("{text}[presence]\nping_after = '0s'\n")).unwrap();
         assert_eq!(policy(&silent).ping_after, None, "this switches pings off");
+    }
+
+    /// What everybody is handed when the settings are read anew.
+    fn handed_over(settings: &Settings) -> String {
+        let limits = http::Limits { connections: 1, per_address: 1 };
+        let (web, bounds) = (web_settings(settings, limits), (settings.store.min_free, settings.audit.max_entries));
+        format!("{:?} {web:?} {bounds:?} {}", rules(settings), settings.log.level)
+    }
+
+    #[test]
+    fn what_is_taken_over_reaches_somebody_and_nothing_else_does() {
+        for (key, old, new) in config::changes() {
+            let mut running = old.clone();
+            running.take_over(new);
+            let is_handed_over = handed_over(&running) != handed_over(&old);
+            assert_eq!(is_handed_over, key.taken == config::Taken::AtOnce, "{}", key.path);
+        }
     }
 }

@@ -35,7 +35,7 @@ use self::{
 };
 pub use self::{
     audit::{AuditError, Page},
-    handle::{EditError, Handle},
+    handle::{EditError, Handle, Rules},
 };
 use crate::{
     clock::Clock,
@@ -213,8 +213,12 @@ impl Engine {
     /// an hour.
     #[must_use]
     pub fn with_audit_keep(mut self, keep: Duration) -> Self {
-        self.ageing = Some(Ageing::new(keep, now()));
+        self.keep_audit(Some(keep));
         self
+    }
+
+    fn keep_audit(&mut self, keep: Option<Duration>) {
+        self.ageing = keep.map(|keep| Ageing::new(keep, now()));
     }
 
     /// Works until `stop`, and then until what it was asked before is on disk and answered.
@@ -409,6 +413,16 @@ impl Engine {
     fn take_request(&mut self, request: Request) {
         match request {
             Request::Edit(asked) => self.waiting.push_back(*asked),
+            Request::Settle(rules, done) => {
+                let Rules { policy, audit_keep } = *rules;
+                let events = self.with(|desk| desk.set_policy(policy, now()));
+                self.tell(events, &Span::none());
+                if self.ageing.as_ref().map(Ageing::keep) != audit_keep {
+                    self.keep_audit(audit_keep);
+                }
+                // Who asked may have gone; it holds all the same.
+                let _ = done.send(());
+            }
             Request::Close(done) => {
                 self.with(|desk| desk.apply(Input::Closing, now()));
                 self.closing = Some(done);

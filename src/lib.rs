@@ -83,7 +83,10 @@
 //! What comes over HTTPS goes through a seat (`http/seats.rs`: who is idle longest gives way, then who is slow), TLS, and a guard (`http/guard.rs`:
 //! what is silent, takes no answer, or makes up no requests, is cut off), and only then to HTTP, whose limits stand in
 //! `http/limits.rs`. Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is
-//! read anew on SIGHUP ([`lifecycle::Reload`]); certificates also when their files change (`http/tls/reload.rs`).
+//! read anew on SIGHUP and by `rosterd reload` (`app/reload.rs`); certificates also when their files change
+//! (`http/tls/reload.rs`). Each key says whether another value of it counts at once or from the next start on
+//! ([`config::Taken`]), and the desk decides by another [`domain::Policy`] as if it had always been so
+//! ([`domain::Desk::set_policy`]).
 //!
 //! # How a change is followed in the log
 //!

@@ -61,7 +61,7 @@ impl Reload {
     }
 
     fn ask(&self) {
-        info!("SIGHUP: what may have changed is read anew");
+        info!("SIGHUP: the configuration and the certificate are read anew");
         self.0.send_replace(());
     }
 }

@@ -21,7 +21,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rosterd::{
     domain::{Desk, Edit, Name, Policy, Record, Who, Write},
     engine::{Engine, Handle},
-    http::{AccessSettings, Limits, ServeError, Server, Settings},
+    http::{AccessSettings, Control, Limits, ServeError, Server, Settings},
     password,
     store::{Committer, MemoryStore, Store, StoreError, Trail},
     telemetry,
@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::{oneshot, watch},
+    sync::oneshot,
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
@@ -64,7 +64,7 @@ struct World {
     gate: Gate,
     tasks: TaskTracker,
     stop: CancellationToken,
-    reload: watch::Sender<()>,
+    control: Control,
     ended: oneshot::Receiver<Result<(), ServeError>>,
 }
 
@@ -176,17 +176,17 @@ impl World {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         tasks.spawn(engine.run(CancellationToken::new()));
         let state = TempDir::new().unwrap();
-        let (reload, asked) = watch::channel(());
         let mut settings = settings(state.path());
         change(&mut settings);
-        let server = Server::bind(settings, desk.clone()).unwrap().reload_when(asked);
+        let server = Server::bind(settings, desk.clone()).unwrap();
+        let control = server.control();
         let address = server.local_addr();
         let (end, ended) = oneshot::channel();
         let serving = server.run(stop.clone());
         tasks.spawn(async move { end.send(serving.await) });
         let password_hash = password::hash(PASSWORD).unwrap();
         desk.edit(Who::Daemon, Edit::AddAccount { name: name("boss"), password_hash }).await.unwrap();
-        Self { state, address, desk, gate, tasks, stop, reload, ended }
+        Self { state, address, desk, gate, tasks, stop, control, ended }
     }
 
     /// What a client that trusts the server's own certificate has to know.

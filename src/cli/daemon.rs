@@ -61,7 +61,7 @@ pub(super) fn converse(
             return Core::open(settings)?.run_for(answer).await;
         };
         while let Some(command) = next.take() {
-            next = hear(ask_daemon(stream, Method::POST, "/command", Some(&command)).await?)?;
+            next = hear(ask_daemon(stream, Method::POST, "/command", Some(&command), ANSWER_MOST).await?)?;
             if next.is_none() {
                 break;
             }
@@ -83,20 +83,31 @@ pub(super) fn ask_running_at<T: DeserializeOwned>(
     path: &'static str,
     body: Option<&impl Serialize>,
 ) -> Result<T, Failure> {
-    runtime()?.block_on(async { ask_daemon(connect_running(settings).await?, method, path, body).await })
+    ask_running_on(&settings.admin.socket, method, path, body, ANSWER_MOST)
+}
+
+/// The same on this admin socket, where the answer may take as long as `most`.
+pub(super) fn ask_running_on<T: DeserializeOwned>(
+    socket: &Path,
+    method: Method,
+    path: &'static str,
+    body: Option<&impl Serialize>,
+    most: Duration,
+) -> Result<T, Failure> {
+    runtime()?.block_on(async { ask_daemon(connect_running(socket).await?, method, path, body, most).await })
 }
 
 /// What the daemon tells Prometheus.
 pub(super) fn metrics(settings: &Settings) -> Result<String, Failure> {
     runtime()?.block_on(async {
-        let answer = send(connect_running(settings).await?, Method::GET, "/metrics", Bytes::new()).await?;
+        let stream = connect_running(&settings.admin.socket).await?;
+        let answer = send(stream, Method::GET, "/metrics", Bytes::new()).await?;
         let text = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
         String::from_utf8(text.into()).map_err(|_| strange_reply())
     })
 }
 
-async fn connect_running(settings: &Settings) -> Result<UnixStream, Failure> {
-    let socket = &settings.admin.socket;
+async fn connect_running(socket: &Path) -> Result<UnixStream, Failure> {
     connect(socket).await?.ok_or_else(|| {
         let what =
             anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
@@ -172,9 +183,10 @@ async fn ask_daemon<T: DeserializeOwned>(
     method: Method,
     path: &'static str,
     body: Option<&impl Serialize>,
+    most: Duration,
 ) -> Result<T, Failure> {
     let late = |_| {
-        let what = anyhow!("the daemon is there, but did not answer within {ANSWER_MOST:?}");
+        let what = anyhow!("the daemon is there, but did not answer within {most:?}");
         Failure::new(Code::Unavailable, what)
     };
     let ask = async {
@@ -183,7 +195,7 @@ async fn ask_daemon<T: DeserializeOwned>(
         let reply = answer.body.collect().await.context("the daemon's answer broke off")?.to_bytes();
         serde_json::from_slice(&reply).map_err(|_| strange_reply())
     };
-    tokio::time::timeout(ANSWER_MOST, ask).await.map_err(late)?
+    tokio::time::timeout(most, ask).await.map_err(late)?
 }
 
 /// An answer, and the task that reads it.
@@ -209,7 +221,12 @@ async fn send(stream: UnixStream, method: Method, path: &'static str, body: Byte
         return Ok(Answer { body, _connection: task });
     }
     let text = body.collect().await.context("the daemon's answer broke off")?.to_bytes();
-    let code = if status == StatusCode::FORBIDDEN { Code::Permission } else { Code::Failed };
+    let code = match status {
+        StatusCode::FORBIDDEN => Code::Permission,
+        StatusCode::UNPROCESSABLE_ENTITY => Code::Config,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
+        _ => Code::Failed,
+    };
     let problem: Result<Problem, _> = serde_json::from_slice(&text);
     Err(Failure::new(code, problem.map_or_else(|_| anyhow!("the daemon answered {status}"), anyhow::Error::new)))
 }

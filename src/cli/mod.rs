@@ -16,6 +16,7 @@ mod login;
 #[cfg(test)]
 mod manual;
 mod metrics;
+mod reload;
 mod restore;
 mod serve;
 mod status;
@@ -69,6 +70,8 @@ enum Command {
     Export(export::Export),
     /// Read an export into an empty store, through the daemon where it runs. (`rosterd restore` puts a backup back.)
     Import(import::Import),
+    /// Have the daemon take over what has changed in its configuration, and its certificate, without a restart.
+    Reload(reload::Reload),
     /// Show how much the daemon logs, or change it while it runs.
     LogLevel(log_level::LogLevel),
     /// Print what Prometheus is told: counters, gauges and histograms.
@@ -87,7 +90,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, command } = arguments;
     let settings = || -> Result<Settings, Failure> { Ok(config::load(config.as_deref())?) };
     match command {
-        Command::Serve => serve::run(settings()?),
+        Command::Serve => serve::run(settings()?, config),
         Command::CheckConfig(command) => command.run(settings),
         Command::Account(command) => command.run(&settings()?),
         Command::Login(command) => command.run(&settings()?),
@@ -99,6 +102,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Restore(command) => command.run(&settings()?),
         Command::Export(command) => command.run(&settings()?),
         Command::Import(command) => command.run(&settings()?),
+        Command::Reload(command) => command.run(config.as_deref()),
         Command::LogLevel(command) => command.run(&settings()?),
         Command::Metrics => metrics::run(&settings()?),
         Command::Healthcheck => healthcheck::run(&settings()?),

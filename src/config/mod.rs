@@ -35,6 +35,8 @@ pub use presence::Presence;
 use reader::Reader;
 pub use reader::{Given, Key, Taken};
 use reload::Values;
+#[cfg(test)]
+pub(crate) use reload::tests::changes;
 pub use reload::{Change, Reloaded};
 pub use secret::Secret;
 pub use store::Store;
@@ -129,6 +131,26 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
 /// # Errors
 /// Everything that is wrong.
 pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
+    let (file, environment) = sources(path)?;
+    read(file, environment, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+}
+
+/// The admin socket alone, whatever is wrong with other keys: where a running daemon is found.
+///
+/// # Errors
+/// As [`load`], as far as this key is concerned.
+pub fn admin_socket(path: Option<&Path>) -> Result<PathBuf, Problems> {
+    let (file, environment) = sources(path)?;
+    let mut reader = Reader::new(collect(file, environment)?, None);
+    match Admin::read(&mut reader) {
+        Some(Admin { socket }) => Ok(socket),
+        None => Err(Problems(reader.finish().1.into_iter().filter(|it| it.key.starts_with("admin.")).collect())),
+    }
+}
+
+type FileSource = File<::config::FileSourceFile, FileFormat>;
+
+fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
     let environment = environment();
     let in_environment = environment.collect().is_ok_and(|found| !found.is_empty());
     let required = path.is_some() || !in_environment;
@@ -142,8 +164,7 @@ pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
         let what = format!("could not read {}: {error}. {what_to_do}", path.display());
         return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
     }
-    let file = File::from(path).format(FileFormat::Toml).required(required);
-    read(file, environment, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+    Ok((File::from(path).format(FileFormat::Toml).required(required), environment))
 }
 
 /// Reads the settings from the text of a file alone.
@@ -164,11 +185,11 @@ fn environment() -> Environment {
     Environment::with_prefix("ROSTERD").prefix_separator("__").separator("__")
 }
 
-fn read<S: Source + Send + Sync + 'static>(
+/// All that is set, whatever it is.
+fn collect<S: Source + Send + Sync + 'static>(
     file: S,
     environment: Environment,
-    credentials: Option<PathBuf>,
-) -> Result<Settings, Problems> {
+) -> Result<::config::Map<String, ::config::Value>, Problems> {
     let whole = |error: ::config::ConfigError| {
         // A TOML error quotes the line that it is about, and a secret may stand there.
         let text = error.to_string();
@@ -176,7 +197,15 @@ fn read<S: Source + Send + Sync + 'static>(
         Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
     };
     let all = ::config::Config::builder().add_source(file).add_source(environment).build().map_err(whole)?;
-    let mut reader = Reader::new(all.collect().map_err(whole)?, credentials);
+    all.collect().map_err(whole)
+}
+
+fn read<S: Source + Send + Sync + 'static>(
+    file: S,
+    environment: Environment,
+    credentials: Option<PathBuf>,
+) -> Result<Settings, Problems> {
+    let mut reader = Reader::new(collect(file, environment)?, credentials);
     let xmpp = Xmpp::read(&mut reader);
     let onboarding = Onboarding::read(&mut reader);
     let http = Http::read(&mut reader);

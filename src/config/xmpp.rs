@@ -120,26 +120,26 @@ const MAX_SUBSCRIBERS_PER_QUEUE: Key = Key {
 const PING_AFTER: Key = Key {
     path: "xmpp.ping_after",
     value: Given::Default("\"30s\""),
-    taken: Taken::AtOnce,
+    taken: Taken::AtStart,
     doc: "How long the server may be silent before it is asked whether it is there.",
 };
 const PING_TIMEOUT: Key = Key {
     path: "xmpp.ping_timeout",
     value: Given::Default("\"10s\""),
-    taken: Taken::AtOnce,
+    taken: Taken::AtStart,
     doc: "How long the server may take to answer that before the link is given up and made anew.",
 };
 const RETRY_AFTER: Key = Key {
     path: "xmpp.retry_after",
     value: Given::Default("\"1s\""),
-    taken: Taken::AtOnce,
+    taken: Taken::AtStart,
     doc: "How long to wait before the link is made anew after it was lost. It doubles with every failure, up to retry_most; a \
           part of it is left to chance.",
 };
 const RETRY_MOST: Key = Key {
     path: "xmpp.retry_most",
     value: Given::Default("\"1min\""),
-    taken: Taken::AtOnce,
+    taken: Taken::AtStart,
     doc: "The longest such wait, which is also the one where somebody else is connected as the same domain.",
 };
 const RIVAL_CHECK: Key = Key {
@@ -153,7 +153,7 @@ const RIVAL_CHECK: Key = Key {
 const CONNECT_TIMEOUT: Key = Key {
     path: "xmpp.connect_timeout",
     value: Given::Default("\"10s\""),
-    taken: Taken::AtOnce,
+    taken: Taken::AtStart,
     doc: "How long connecting and the handshake may take, each.",
 };
 const LINK_GRACE: Key = Key {
@@ -210,13 +210,14 @@ impl Xmpp {
     pub(super) fn take_over(&mut self, new: &Self) {
         let old = self.clone();
         *self = Self {
-            server: old.server,
-            domain: old.domain,
-            user_domain: old.user_domain,
-            secret: old.secret,
-            watcher: old.watcher,
-            rival_check: old.rival_check,
-            ..new.clone()
+            who_may_subscribe: new.who_may_subscribe,
+            max_subscribers: new.max_subscribers,
+            max_subscribers_per_queue: new.max_subscribers_per_queue,
+            link_grace: new.link_grace,
+            sweep_rate: new.sweep_rate,
+            sweep_quiet: new.sweep_quiet,
+            ask_again: new.ask_again,
+            ..old
         };
     }
 

@@ -100,6 +100,10 @@ impl Ageing {
         Self { keep, due: now, set: None }
     }
 
+    pub(super) const fn keep(&self) -> Duration {
+        self.keep
+    }
+
     /// What forgets some of what has become too old, where there is anything and the clock can be trusted.
     pub(super) fn outdated(&mut self, readers: &Readers, wall: UnixTime, now: Instant) -> Option<Write> {
         self.due = now + LOOK_EVERY;

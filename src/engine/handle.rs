@@ -1,6 +1,9 @@
 //! The way to the engine for everybody else.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::{
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
 use tracing::Span;
@@ -12,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    domain::{By, Desk, Edit, Event, Outcome, Refusal, Search},
+    domain::{By, Desk, Edit, Event, Outcome, Policy, Refusal, Search},
     metrics::{Edited, Metrics},
     store::{Snapshot, StoreError},
 };
@@ -46,7 +49,17 @@ pub(super) struct Asked {
 #[derive(Debug)]
 pub(super) enum Request {
     Edit(Box<Asked>),
+    Settle(Box<Rules>, oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
+}
+
+/// What the engine goes by, and may be changed while it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// What the desk decides by.
+    pub policy: Policy,
+    /// For how long entries of the audit log are kept; `None`: for ever.
+    pub audit_keep: Option<Duration>,
 }
 
 /// The way to the engine for everybody else.
@@ -131,6 +144,17 @@ impl Handle {
     /// When the store has failed, or too many are reading already.
     pub fn snapshot(&self, with_audit: bool) -> Result<Box<dyn Snapshot>, StoreError> {
         self.readers.snapshot(with_audit)
+    }
+
+    /// Has the engine go by these from now on (see [`Desk::set_policy`]); returns when it does.
+    ///
+    /// # Errors
+    /// When it is stopping.
+    pub async fn settle(&self, rules: Rules) -> Result<(), EditError> {
+        let (done, settled) = oneshot::channel();
+        let request = Request::Settle(Box::new(rules), done);
+        self.requests.send(request).await.map_err(|_| EditError::Stopping)?;
+        settled.await.map_err(|_| EditError::Stopping)
     }
 
     /// Closes every queue for those who follow it; returns when they have been told, as far as the link is there.

@@ -87,7 +87,8 @@ impl FromRequestParts<Site> for Client {
 
     async fn from_request_parts(parts: &mut Parts, site: &Site) -> Result<Self, Infallible> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let proxies = &site.settings.access.proxies;
+        let settings = site.settings.get();
+        let proxies = &settings.access.proxies;
         Ok(Self(peer.map(|ConnectInfo(peer)| proxies.client(peer.ip(), &parts.headers))))
     }
 }

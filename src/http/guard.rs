@@ -10,7 +10,6 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum_server::accept::Accept;
@@ -26,6 +25,7 @@ use tokio::{
 use tracing::debug;
 
 use super::{
+    Current,
     activity::{Activity, Noted},
     limits::PATIENCE,
     seats::{Seat, Seats},
@@ -39,8 +39,8 @@ const PREFACE: usize = 24;
 pub(super) struct Guard<A> {
     pub(super) inner: A,
     pub(super) seats: Seats,
-    /// How long a request may take.
-    pub(super) request_most: Duration,
+    /// How long a request may take, among others.
+    pub(super) settings: Current,
 }
 
 impl<A, S> Accept<TcpStream, S> for Guard<A>
@@ -55,7 +55,7 @@ where
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let activity = Arc::new(Activity::new(self.request_most));
+        let activity = Arc::new(Activity::new(self.settings.get().request_timeout));
         let seat = stream.peer_addr().map(|peer| (peer, self.seats.take(peer.ip(), activity.clone())));
         let accepted = self.inner.accept(stream, service);
         async move {
@@ -183,6 +183,8 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
     use super::*;

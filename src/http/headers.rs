@@ -1,13 +1,13 @@
 //! What replies tell browsers, so that they make no more of them than they are.
 
-use std::time::Duration;
-
 use axum::{
     extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+
+use super::Current;
 
 /// Nobody in between keeps it, nor does the browser.
 const NOT_KEPT: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -30,8 +30,8 @@ pub(super) async fn private(request: Request, next: Next) -> Response {
 }
 
 /// For replies over TLS: the browser comes by HTTPS only, for as long as that (RFC 6797).
-pub(super) async fn only_https(State(age): State<Duration>, request: Request, next: Next) -> Response {
-    let value = format!("max-age={}", age.as_secs());
+pub(super) async fn only_https(State(settings): State<Current>, request: Request, next: Next) -> Response {
+    let value = format!("max-age={}", settings.get().hsts.as_secs());
     ([(header::STRICT_TRANSPORT_SECURITY, value)], next.run(request).await).into_response()
 }
 

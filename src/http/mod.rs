@@ -5,6 +5,7 @@ pub mod admin;
 mod activity;
 mod auth;
 mod client;
+mod current;
 mod docs;
 mod guard;
 mod headers;
@@ -39,6 +40,8 @@ use crate::engine::Handle;
 pub use auth::AccessSettings;
 use auth::Doors;
 pub use client::{ForwardedBy, Proxies};
+pub use current::Control;
+use current::Current;
 use json::Json;
 use libraryh3lp::Failure;
 pub use limits::Limits;
@@ -86,16 +89,21 @@ type Site = Arc<Tools>;
 
 #[derive(Debug)]
 struct Tools {
-    settings: Settings,
+    settings: Current,
     desk: Handle,
     doors: Doors,
 }
 
+impl Tools {
+    fn new(settings: Settings, desk: Handle) -> Self {
+        Self { doors: Doors::new(&settings.access), settings: Current::new(settings), desk }
+    }
+}
+
 /// Everything that is served, but for the connections.
-pub fn router(settings: Settings, desk: Handle) -> Router {
-    let metrics = desk.metrics().clone();
-    let presence = presence::routes(&settings, desk.clone()).layer(from_fn(watch::trace_read));
-    let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk });
+fn router(site: Site) -> Router {
+    let metrics = site.desk.metrics().clone();
+    let presence = presence::routes(site.settings.clone(), site.desk.clone()).layer(from_fn(watch::trace_read));
     let ((own, _), (health, _)) = (v1::routes(), health::routes());
     Router::new()
         .merge(api(&site, own))
@@ -114,7 +122,7 @@ pub fn router(settings: Settings, desk: Handle) -> Router {
 }
 
 /// What is served without TLS: public presence, and nothing else.
-pub fn public_router(settings: &Settings, desk: Handle) -> Router {
+fn public_router(settings: Current, desk: Handle) -> Router {
     let metrics = desk.metrics().clone();
     presence::routes(settings, desk)
         .layer(from_fn(watch::trace_read))
@@ -127,7 +135,7 @@ pub fn public_router(settings: &Settings, desk: Handle) -> Router {
 fn api(site: &Site, own: Router<Site>) -> Router<Site> {
     libraryh3lp::routes(site)
         .merge(own)
-        .layer(DefaultBodyLimit::max(site.settings.body_limit))
-        .layer(from_fn_with_state(site.settings.request_timeout, watch::limit_time))
+        .layer(DefaultBodyLimit::max(site.settings.get().body_limit))
+        .layer(from_fn_with_state(site.settings.clone(), watch::limit_time))
         .layer(from_fn(headers::private))
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    time::Duration,
+    sync::Arc,
 };
 
 use axum::{
@@ -15,12 +15,11 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
     server::conn::auto,
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Settings, TlsError, admin,
+    Control, Current, Settings, TlsError, Tools, admin,
     guard::Guard,
     headers, host,
     limits::{
@@ -74,7 +73,7 @@ pub struct Server {
     /// Without one there is no TLS.
     certificate: Option<Keeper>,
     seats: Seats,
-    request_most: Duration,
+    control: Control,
 }
 
 impl Server {
@@ -94,10 +93,12 @@ impl Server {
         let metrics = desk.metrics().clone();
         let certificate = Keeper::start(&settings, metrics.clone())?;
         let (listener, address) = take(socket, settings.listen, "listen")?;
-        let (seats, request_most) = (Seats::new(settings.limits, metrics), settings.request_timeout);
-        let only_https = from_fn_with_state(settings.hsts, headers::only_https);
-        let router = router(settings, desk).layer(only_https);
-        Ok(Self { listener, address, router, protocol: "HTTPS", certificate: Some(certificate), seats, request_most })
+        let (seats, renewal) = (Seats::new(settings.limits, metrics), Some(certificate.renewal()));
+        let site = Arc::new(Tools::new(settings, desk));
+        let current = site.settings.clone();
+        let router = router(site.clone()).layer(from_fn_with_state(current.clone(), headers::only_https));
+        let control = Control { current, site: Some(site), renewal };
+        Ok(Self { listener, address, router, protocol: "HTTPS", certificate: Some(certificate), seats, control })
     }
 
     /// The server for who can not speak TLS, where `settings` want one: public presence, and nothing else.
@@ -121,8 +122,9 @@ impl Server {
         let Some(wanted) = settings.public_listen.or(there) else { return Ok(None) };
         let taken = take(socket, wanted, "public_listen")?;
         let seats = Seats::new(settings.limits, desk.metrics().clone());
-        let router = public_router(settings, desk);
-        Ok(Some(Self::plain(taken, router, "public presence without TLS", seats, settings.request_timeout)))
+        let current = Current::new(settings.clone());
+        let router = public_router(current.clone(), desk);
+        Ok(Some(Self::plain(taken, router, "public presence without TLS", seats, current)))
     }
 
     /// The server for metrics, where `settings` want one: these, without TLS, and nothing else. Few connections are for it, and
@@ -135,7 +137,7 @@ impl Server {
         let taken = take(None, wanted, "metrics_listen")?;
         let seats = Seats::new(Limits::FOR_METRICS, desk.metrics().clone());
         let router = admin::metrics_router(desk);
-        Ok(Some(Self::plain(taken, router, "metrics without TLS", seats, settings.request_timeout)))
+        Ok(Some(Self::plain(taken, router, "metrics without TLS", seats, Current::new(settings.clone()))))
     }
 
     fn plain(
@@ -143,9 +145,10 @@ impl Server {
         router: Router,
         protocol: &'static str,
         seats: Seats,
-        request_most: Duration,
+        current: Current,
     ) -> Self {
-        Self { listener, address, router, protocol, certificate: None, seats, request_most }
+        let control = Control { current, site: None, renewal: None };
+        Self { listener, address, router, protocol, certificate: None, seats, control }
     }
 
     /// Counts the connections to both together.
@@ -154,11 +157,10 @@ impl Server {
         Self { seats: other.seats.clone(), ..self }
     }
 
-    /// Reads the certificate anew when `asked` changes, too. It does so by itself when the files change.
+    /// The way to change what it serves by.
     #[must_use]
-    pub fn reload_when(self, asked: watch::Receiver<()>) -> Self {
-        let certificate = self.certificate.map(|certificate| certificate.reload_when(asked));
-        Self { certificate, ..self }
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// Where it listens: with the port that was given when port 0 was asked for.
@@ -173,7 +175,8 @@ impl Server {
     /// # Errors
     /// When the operating system takes the listening socket away.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
-        let Self { listener, address, router, protocol, certificate, seats, request_most } = self;
+        let Self { listener, address, router, protocol, certificate, seats, control } = self;
+        let Control { current, .. } = control;
         let failed = |source| ServeError::Serve { address, source };
         let handle = axum_server::Handle::new();
         let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
@@ -184,13 +187,13 @@ impl Server {
             match certificate {
                 Some(certificate) => {
                     let inner = RustlsAcceptor::new(certificate.served()).handshake_timeout(PATIENCE).acceptor(Sockets);
-                    let serving = server.acceptor(Guard { inner, seats, request_most }).serve(service);
+                    let serving = server.acceptor(Guard { inner, seats, settings: current }).serve(service);
                     tokio::select! {
                         result = serving => result,
                         never = certificate.run() => match never {},
                     }
                 }
-                None => server.acceptor(Guard { inner: Sockets, seats, request_most }).serve(service).await,
+                None => server.acceptor(Guard { inner: Sockets, seats, settings: current }).serve(service).await,
             }
         };
         let stopping = async {

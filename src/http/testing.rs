@@ -24,7 +24,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::{AccessSettings, Limits, Settings, auth::hashed, router};
+use super::{AccessSettings, Limits, Settings, Tools, auth::hashed, router};
 use crate::{
     clock::Clock,
     domain::{
@@ -168,7 +168,15 @@ impl Rig {
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
         tasks.spawn(engine.run(stop.clone()));
-        let rig = Self { router: router(settings, desk.clone()), desk, facts, outbox: None, store, wall, stop };
+        let rig = Self {
+            router: router(Arc::new(Tools::new(settings, desk.clone()))),
+            desk,
+            facts,
+            outbox: None,
+            store,
+            wall,
+            stop,
+        };
         rig.fill().await;
         rig
     }

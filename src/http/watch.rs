@@ -1,6 +1,6 @@
 //! What is watched of every request: that it is noted, ends in time, and brings nothing else down.
 
-use std::{any::Any, net::SocketAddr, time::Duration};
+use std::{any::Any, net::SocketAddr};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
@@ -11,7 +11,7 @@ use axum::{
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, debug_span, error, error_span, field::Empty, warn};
 
-use super::{Failure, Site, libraryh3lp};
+use super::{Current, Failure, Site, libraryh3lp};
 use crate::{
     domain::{AccountId, Who},
     metrics::{Api, Metrics},
@@ -28,7 +28,8 @@ pub(super) async fn trace(State(site): State<Site>, request: Request, next: Next
     let path = matched(&request);
     // There is none where no socket is, in tests.
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let believed = peer.is_some_and(|peer| site.settings.access.proxies.are_at(peer));
+    let settings = site.settings.get();
+    let believed = peer.is_some_and(|peer| settings.access.proxies.are_at(peer));
     let theirs = request.headers().get(REQUEST_ID).filter(|id| believed && is_id(id)).cloned();
     let id = theirs.unwrap_or_else(new_id);
     // Of the highest level, so that every line of the request has it.
@@ -128,7 +129,8 @@ fn api(path: &str) -> Api {
 }
 
 /// Gives up on a request that takes too long.
-pub(super) async fn limit_time(State(most): State<Duration>, request: Request, next: Next) -> Response {
+pub(super) async fn limit_time(State(settings): State<Current>, request: Request, next: Next) -> Response {
+    let most = settings.get().request_timeout;
     tokio::time::timeout(most, next.run(request)).await.unwrap_or_else(|_| {
         warn!(?most, "request given up");
         let message = format!("the request took longer than {most:?}; what it asked for may still be done");

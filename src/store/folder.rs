@@ -17,6 +17,10 @@ use std::{
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -41,7 +45,7 @@ const RELEASE_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Folder {
     state: PathBuf,
-    min_free: u64,
+    min_free: Arc<AtomicU64>,
     _lock: File,
 }
 
@@ -56,7 +60,7 @@ impl Folder {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let lock = lock.map_err(failed("could not open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { state: state.to_owned(), min_free, _lock: lock }),
+            Ok(()) => Ok(Self { state: state.to_owned(), min_free: Arc::new(min_free.into()), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(in_use(state, &lock)),
             Err(TryLockError::Error(source)) => Err(failed("could not lock", &path)(source)),
         }
@@ -211,10 +215,19 @@ impl Folder {
         Err(in_use(&self.state, &file))
     }
 
+    fn floor(&self) -> u64 {
+        self.min_free.load(Ordering::Relaxed)
+    }
+
+    /// What changes how many bytes are to stay free.
+    pub(super) fn min_free(&self) -> Arc<AtomicU64> {
+        self.min_free.clone()
+    }
+
     /// Whether there is room for more.
     pub(super) fn check_room(&self) -> Result<(), StoreError> {
         let free = self.free()?;
-        let (path, floor) = (self.state.clone(), self.min_free);
+        let (path, floor) = (self.state.clone(), self.floor());
         if free < floor { Err(StoreError::Short { path, free, floor }) } else { Ok(()) }
     }
 
@@ -233,7 +246,7 @@ impl Folder {
     }
 
     fn full(&self, free: u64) -> StoreError {
-        StoreError::Full { path: self.state.clone(), free, floor: self.min_free }
+        StoreError::Full { path: self.state.clone(), free, floor: self.floor() }
     }
 
     /// Bytes that are free for us.

@@ -22,7 +22,10 @@ use std::{
     io::{self, BufReader},
     panic::{self, AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, Once, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use ::sled::{
@@ -79,10 +82,29 @@ pub struct SledStore {
     ledger: Ledger,
     trail: Arc<Shown>,
     /// The most entries of the audit log.
-    audit_most: u64,
+    audit_most: Arc<AtomicU64>,
     failed: Option<String>,
     folder: Folder,
     metrics: Metrics,
+}
+
+/// The bounds of a store, which may change while it is in use: they hold from the next commit on.
+#[derive(Debug, Clone)]
+pub struct Bounds {
+    min_free: Arc<AtomicU64>,
+    audit_most: Arc<AtomicU64>,
+}
+
+impl Bounds {
+    /// So many bytes are to stay free on the disk.
+    pub fn set_min_free(&self, bytes: u64) {
+        self.min_free.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The audit log holds so many entries at the most; where there are more, the oldest go with the next one.
+    pub fn set_audit_most(&self, entries: u64) {
+        self.audit_most.store(entries, Ordering::Relaxed);
+    }
 }
 
 /// What was there after the last commit.
@@ -144,7 +166,7 @@ impl SledStore {
             .map_err(|what| folder.damaged(format!("the record of its counts: {what}")))?;
         let acknowledged = folder.acknowledged()?;
         let trail = Arc::new(Shown { db: db.clone(), store, span: Mutex::default(), turns: Mutex::default() });
-        let (audit_most, failed, metrics) = (audit::MOST, None, Metrics::default());
+        let (audit_most, failed, metrics) = (Arc::new(audit::MOST.into()), None, Metrics::default());
         let ledger = Ledger::of(counts.audit);
         let mut opened = Self { db, file, acknowledged, counts, ledger, trail, audit_most, failed, folder, metrics };
         opened.check_commits()?;
@@ -158,7 +180,14 @@ impl SledStore {
     /// The same, where the audit log holds so many entries at the most.
     #[must_use]
     pub fn with_audit_most(self, audit_most: u64) -> Self {
-        Self { audit_most, ..self }
+        self.bounds().set_audit_most(audit_most);
+        self
+    }
+
+    /// The way to change its bounds while it is in use.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds { min_free: self.folder.min_free(), audit_most: self.audit_most.clone() }
     }
 
     /// The same, where others see how long it takes.
@@ -209,7 +238,7 @@ impl SledStore {
             Ok((change, next)) => {
                 // What is made again is numbered again as it was.
                 self.take_back(next)?;
-                self.make(&change, Some(self.audit_most))
+                self.make(&change, Some(self.audit_most.load(Ordering::Relaxed)))
             }
         }
     }
@@ -257,7 +286,7 @@ impl SledStore {
 
     /// Writes what has changed in the audit log's books, and nothing else.
     fn rewrite_ledger(&mut self) -> Result<(), StoreError> {
-        self.transact(&[], self.counts.pending, Some(self.audit_most))
+        self.transact(&[], self.counts.pending, Some(self.audit_most.load(Ordering::Relaxed)))
     }
 
     /// The accounts that there are.
@@ -302,7 +331,7 @@ impl SledStore {
         if caught(|| turns.put_aside(&self.db, change)).is_err() {
             turns.overtake();
         }
-        let most = (!turns.is_read()).then_some(self.audit_most);
+        let most = (!turns.is_read()).then(|| self.audit_most.load(Ordering::Relaxed));
         let result =
             if change.len() <= CHUNK { self.transact(change, false, most) } else { self.commit_large(change, most) };
         self.failed = result.as_ref().err().map(in_words);

@@ -70,11 +70,14 @@ async fn a_new_one_is_served_when_somebody_asks() {
         site.world.tasks.spawn(connection);
         assert_eq!(site.served().await, Some(0));
         link(site.folder.path(), "two");
-        site.world.reload.send(()).unwrap();
-        while site.served().await == Some(0) {}
+        site.world.control.renew_certificate().await.unwrap();
         assert_eq!(site.served().await, Some(1));
         let reply = old.send_request(request("GET", "/healthz", "", String::new())).await.unwrap();
         assert_eq!(reply.status(), 200, "connections that are open stay open");
+        fs::remove_file(site.folder.path().join("live/cert.pem")).unwrap();
+        let why = site.world.control.renew_certificate().await.unwrap_err();
+        assert!(why.contains("could not read the certificate from"), "{why}");
+        assert_eq!(site.served().await, Some(1), "the old one is served on");
     })
     .await;
 }

@@ -1,6 +1,9 @@
 //! The daemon's life as a process, the commands beside it, and programs that others wrote for its API.
 #![expect(clippy::print_stdout, reason = "a seed is no use unless it is seen")]
 
+#[path = "../support/component_server.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "other tests use more of it, and it panics where they would")]
+mod component_server;
 #[path = "../support/daemon.rs"]
 mod daemon;
 #[path = "../support/https.rs"]
@@ -28,6 +31,7 @@ mod link;
 mod log_level;
 mod old_clients;
 mod public;
+mod reload;
 mod service_manager;
 mod sockets;
 

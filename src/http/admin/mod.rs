@@ -7,6 +7,7 @@ mod dump;
 mod log_level;
 mod login;
 mod metrics;
+mod reload;
 mod status;
 mod token;
 
@@ -26,7 +27,10 @@ use axum::{
     routing::{get, post},
     serve::IncomingStream,
 };
-use tokio::net::{UnixListener, UnixStream};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 
 pub use audit::AuditCommand;
@@ -34,6 +38,7 @@ pub use command::{AccountStatus, Command, Problem, Reply, answer};
 pub use dump::{Form, Format, WriteAll};
 pub use log_level::{LogLevel, LogLevelWanted};
 pub use login::{LoginCommand, LoginStatus, SessionStatus};
+pub use reload::ReloadAsked;
 pub use status::{Link, Onboarding, OperatorStatus, QueueStatus, ResourceStatus, Status, TallyStatus, status};
 pub use token::{TokenCommand, TokenStatus};
 
@@ -115,6 +120,12 @@ impl AdminServer {
     #[must_use]
     pub fn with_levels(self, levels: Levels) -> Self {
         Self { router: self.router.merge(log_level::routes(levels)), ..self }
+    }
+
+    /// The same, and through it the settings can be read anew by whoever takes from `asks`, one after the other.
+    #[must_use]
+    pub fn with_reload(self, asks: mpsc::Sender<ReloadAsked>) -> Self {
+        Self { router: self.router.merge(reload::routes(asks)), ..self }
     }
 
     /// Serves until `stop`; then what was begun is finished, and the socket is removed.

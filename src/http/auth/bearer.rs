@@ -51,7 +51,6 @@ mod tests {
         domain::Role,
         http::{
             Tools,
-            auth::Doors,
             testing::{Rig, name, settings},
         },
     };
@@ -62,7 +61,7 @@ mod tests {
         let (hash, now) = (hashed("old"), unix_now());
         let (account, text, expires) = (name("boss"), name("old"), Some(now));
         rig.edit(Edit::AddToken { account, name: text, role: Role::Viewer, hash, now, expires }).await;
-        let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk: rig.desk.clone() });
+        let site = Arc::new(Tools::new(settings, rig.desk.clone()));
         let show = |token: &str| match find(&site, token, "192.0.2.7".parse().ok()) {
             Ok(_) => 200,
             Err(failure) => failure.into_parts().0.as_u16(),

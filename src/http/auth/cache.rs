@@ -4,7 +4,10 @@
 //! What is kept is a MAC over the name, the password and the hash that the login had, under a key that is made at every
 //! start: none of them can be told from it. Since the hash is part of it, another password voids it at once.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use hmac::{Hmac, KeyInit, Mac};
 use quick_cache::unsync::Cache;
@@ -21,21 +24,38 @@ pub(super) struct Mark([u8; 32]);
 /// Who was right a moment ago.
 #[derive(Debug)]
 pub(super) struct Remembered {
-    key: [u8; 32],
+    /// `None`: there was none to be had.
+    key: Option<[u8; 32]>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// For how long.
     most: Duration,
-    when: Mutex<Cache<Mark, Instant>>,
+    when: Cache<Mark, Instant>,
 }
 
 impl Remembered {
     /// Remembers for as long as `most`; nothing is not at all. Nor is anything remembered where there is no key to be had.
     pub(super) fn new(most: Duration) -> Self {
         let mut key = [0; 32];
-        let most = getrandom::fill(&mut key).map_or(Duration::ZERO, |()| most);
-        Self { key, most, when: Mutex::new(Cache::new(MOST)) }
+        let key = getrandom::fill(&mut key).is_ok().then_some(key);
+        Self { key, kept: Mutex::new(Kept { most, when: Cache::new(MOST) }) }
+    }
+
+    /// For so long from now on, be it that somebody is remembered already.
+    pub(super) fn set_most(&self, most: Duration) {
+        self.kept().most = most;
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn mark(&self, name: &str, password: &str, hash: &str) -> Mark {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("a key of any length will do");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.key.unwrap_or_default()).expect("a key of any length will do");
         for part in [name, password, hash] {
             // With their lengths, so that no two take each other's letters.
             mac.update(&(part.len() as u64).to_be_bytes());
@@ -45,11 +65,11 @@ impl Remembered {
     }
 
     pub(super) fn knows(&self, mark: Mark) -> bool {
-        let mut when = self.when.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match when.get(&mark) {
-            Some(moment) if moment.elapsed() < self.most => true,
+        let mut kept = self.kept();
+        match kept.when.get(&mark) {
+            Some(moment) if moment.elapsed() < kept.most => true,
             Some(_) => {
-                when.remove(&mark);
+                kept.when.remove(&mark);
                 false
             }
             None => false,
@@ -57,8 +77,9 @@ impl Remembered {
     }
 
     pub(super) fn remember(&self, mark: Mark) {
-        if !self.most.is_zero() {
-            self.when.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(mark, Instant::now());
+        let mut kept = self.kept();
+        if self.key.is_some() && !kept.most.is_zero() {
+            kept.when.insert(mark, Instant::now());
         }
     }
 }
@@ -77,6 +98,12 @@ mod tests {
         assert!(remembered.knows(mark));
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(!remembered.knows(mark), "its use does not prolong it");
+        remembered.remember(mark);
+        tokio::time::advance(Duration::from_secs(59)).await;
+        remembered.set_most(Duration::from_mins(1));
+        assert!(remembered.knows(mark));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!remembered.knows(mark), "a shorter time counts from when they were right");
         let never = Remembered::new(Duration::ZERO);
         never.remember(mark);
         assert!(!never.knows(mark));
@@ -98,6 +125,6 @@ mod tests {
         for number in 0..2 * MOST {
             remembered.remember(remembered.mark(&number.to_string(), "", ""));
         }
-        assert!(remembered.when.lock().unwrap().len() <= MOST);
+        assert!(remembered.kept().when.len() <= MOST);
     }
 }

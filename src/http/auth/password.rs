@@ -32,13 +32,26 @@ pub(in crate::http) struct Doors {
 
 impl Doors {
     pub(in crate::http) fn new(settings: &AccessSettings) -> Self {
-        let rate = |burst| Rate { burst, every: settings.attempt_every };
+        let (network, name) = rates(settings);
         Self {
             hashing: Hashing::new(),
             remembered: Remembered::new(settings.basic_cache),
-            throttle: Throttle::new(rate(settings.attempts_of_address), rate(settings.attempts_of_name)),
+            throttle: Throttle::new(network, name),
         }
     }
+
+    /// Keeps out by these settings from now on. Who has tried in vain has done so.
+    pub(in crate::http) fn take_over(&self, settings: &AccessSettings) {
+        self.remembered.set_most(settings.basic_cache);
+        let (network, name) = rates(settings);
+        self.throttle.set_rates(network, name);
+    }
+}
+
+/// Of addresses, and of names.
+fn rates(settings: &AccessSettings) -> (Rate, Rate) {
+    let rate = |burst| Rate { burst, every: settings.attempt_every };
+    (rate(settings.attempts_of_address), rate(settings.attempts_of_name))
 }
 
 /// A login whose password was given.
@@ -190,7 +203,7 @@ mod tests {
     impl World {
         async fn new() -> Self {
             let (rig, settings) = (Rig::new().await, settings());
-            let site = Arc::new(Tools { doors: Doors::new(&settings.access), settings, desk: rig.desk.clone() });
+            let site = Arc::new(Tools::new(settings, rig.desk.clone()));
             Self { rig, site }
         }
 

@@ -77,7 +77,7 @@ impl<K: Eq + Hash + Clone> Buckets<K> {
     /// How long until there is an attempt again; nothing when there is one.
     fn wait(&self, key: &K, now: Instant) -> Duration {
         let Some(full_at) = self.full_at.get(key) else { return Duration::ZERO };
-        let missing = full_at.saturating_duration_since(now);
+        let missing = full_at.saturating_duration_since(now).min(self.rate.every * self.rate.burst);
         (missing + self.rate.every).saturating_sub(self.rate.every * self.rate.burst)
     }
 
@@ -130,6 +130,11 @@ impl Throttle {
         let [networks, sites, tokens] = [network, site, network].map(Buckets::new);
         let (names, known) = (Buckets::new(name), HashMap::new());
         Self { kept: Mutex::new(Kept { networks, sites, tokens, names, known }) }
+    }
+
+    /// Others may fail from now on. An empty bucket has as long to fill as before, or as the new one has, where that is shorter.
+    pub(super) fn set_rates(&self, network: Rate, name: Rate) {
+        self.kept(|kept| (kept.networks.rate, kept.names.rate) = (network, name));
     }
 
     fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {

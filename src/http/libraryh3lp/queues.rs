@@ -14,15 +14,15 @@ pub(super) fn missing() -> Failure {
 }
 
 pub(super) async fn list(State(site): State<Site>, caller: Caller) -> Json {
-    let domain = &site.settings.domain;
+    let settings = site.settings.get();
     site.desk.read(|desk| {
         let queues = desk.books(caller.account).queues();
-        Json::of(&queues.map(|view| Queue::new(view, domain)).collect::<Vec<_>>())
+        Json::of(&queues.map(|view| Queue::new(view, &settings.domain)).collect::<Vec<_>>())
     })
 }
 
 pub(super) async fn one(State(site): State<Site>, caller: Caller, AtQueue(queue): AtQueue) -> Result<Json, Failure> {
-    read(&site, caller.account, queue, |view| Json::of(&Queue::new(view, &site.settings.domain)))
+    read(&site, caller.account, queue, |view| Json::of(&Queue::new(view, &site.settings.get().domain)))
 }
 
 pub(super) async fn create(State(site): State<Site>, caller: Caller, fields: Fields) -> Result<Json, Failure> {
@@ -67,7 +67,7 @@ pub(super) fn read<T>(
 
 /// What comes back of a write: a list with the queue.
 fn written(site: &Site, account: AccountId, queue: QueueId) -> Result<Json, Failure> {
-    read(site, account, queue, |view| Json::of(&[Queue::new(view, &site.settings.domain)]))
+    read(site, account, queue, |view| Json::of(&[Queue::new(view, &site.settings.get().domain)]))
 }
 
 fn queue_fields(fields: &Fields) -> Result<(Option<Name>, QueueFields), Failure> {

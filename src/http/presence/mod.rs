@@ -19,7 +19,7 @@ use axum::{
 use percent_encoding::percent_decode_str;
 use tracing::debug;
 
-use super::{Failure, Settings, libraryh3lp::VERSIONS};
+use super::{Current, Failure, Settings, libraryh3lp::VERSIONS};
 use crate::{
     domain::{BareJid, Desk, Name, Show},
     engine::Handle,
@@ -38,12 +38,7 @@ const PRIORITY: u8 = 5;
 #[derive(Debug)]
 struct Board {
     desk: Handle,
-    domain: Box<str>,
-    user_domain: Box<str>,
-    /// `chat` is said to be `available`.
-    caps: bool,
-    /// The presence of users is public too.
-    tells_users: bool,
+    settings: Current,
 }
 
 /// A format, and what is said of it.
@@ -114,14 +109,8 @@ fn formats() -> [Format; 7] {
 }
 
 /// Every format, behind no prefix and behind that of each version. What it does not have, it says in its own words.
-pub(super) fn routes(settings: &Settings, desk: Handle) -> Router {
-    let board = Board {
-        desk,
-        domain: settings.domain.clone(),
-        user_domain: settings.user_domain.clone(),
-        caps: settings.presence_cap,
-        tells_users: settings.presence_of_users,
-    };
+pub(super) fn routes(settings: Current, desk: Handle) -> Router {
+    let board = Board { desk, settings };
     let mut routes = Router::new();
     for Format { path, serve, .. } in formats() {
         for (prefix, _) in PREFIXES {
@@ -151,25 +140,26 @@ impl Board {
     /// What is shown to the public of whom the request names. Who is not there is `unavailable`, and so is who is not to be
     /// seen.
     fn show(&self, request: &Request) -> Show {
-        let show = self.desk.read(|desk| self.show_of(desk, &Asked::of(request.uri())));
+        let settings = self.settings.get();
+        let show = self.desk.read(|desk| show_of(desk, &settings, &Asked::of(request.uri())));
         debug!(%show, "presence read");
         show
     }
+}
 
-    fn show_of(&self, desk: &Desk, asked: &Asked<'_>) -> Show {
-        let Asked { name, domain } = asked;
-        let show = if domain.eq_ignore_ascii_case(&self.domain) {
-            let name = Name::parse(name, Name::QUEUE_MOST).ok();
-            name.and_then(|name| desk.queue_by_name(&name)).map(|queue| queue.published.show)
-        } else if self.tells_users && domain.eq_ignore_ascii_case(&self.user_domain) {
-            let jid = Name::parse(name, Name::USER_MOST).ok().map(|name| BareJid::of(&name, &self.user_domain));
-            jid.and_then(|jid| desk.user_by_jid(&jid)).map(|user| user.show)
-        } else {
-            None
-        };
-        let show = show.unwrap_or(Show::Unavailable);
-        if self.caps && show == Show::Chat { Show::Available } else { show }
-    }
+fn show_of(desk: &Desk, settings: &Settings, asked: &Asked<'_>) -> Show {
+    let Asked { name, domain } = asked;
+    let show = if domain.eq_ignore_ascii_case(&settings.domain) {
+        let name = Name::parse(name, Name::QUEUE_MOST).ok();
+        name.and_then(|name| desk.queue_by_name(&name)).map(|queue| queue.published.show)
+    } else if settings.presence_of_users && domain.eq_ignore_ascii_case(&settings.user_domain) {
+        let jid = Name::parse(name, Name::USER_MOST).ok().map(|name| BareJid::of(&name, &settings.user_domain));
+        jid.and_then(|jid| desk.user_by_jid(&jid)).map(|user| user.show)
+    } else {
+        None
+    };
+    let show = show.unwrap_or(Show::Unavailable);
+    if settings.presence_cap && show == Show::Chat { Show::Available } else { show }
 }
 
 /// A show in words, for people. Neither how many are there nor what they say of themselves is anybody's business.

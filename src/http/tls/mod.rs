@@ -23,7 +23,7 @@ use rustls::{
 
 use super::Settings;
 use facts::Facts;
-pub(super) use reload::Keeper;
+pub(super) use reload::{Keeper, Renewal};
 
 /// Why there is no certificate to serve with.
 #[derive(Debug, thiserror::Error)]

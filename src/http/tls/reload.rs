@@ -10,7 +10,7 @@ use std::{
 
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::{
-    sync::watch,
+    sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{error, warn};
@@ -52,8 +52,29 @@ type Stamps = [Option<Stamp>; 2];
 pub(in crate::http) struct Keeper {
     served: RustlsConfig,
     state: State,
-    asked: Option<watch::Receiver<()>>,
     metrics: Metrics,
+    renewal: Renewal,
+    asked: mpsc::Receiver<Asked>,
+}
+
+/// Waits until the certificate was read anew, and why that was in vain.
+type Asked = oneshot::Sender<Result<(), String>>;
+
+/// Has a certificate read anew.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct Renewal(mpsc::Sender<Asked>);
+
+impl Renewal {
+    /// Has it read, whatever its files look like; returns when new connections get it.
+    ///
+    /// # Errors
+    /// Why it can not be used, in words for an administrator: the old one is served on.
+    pub(in crate::http) async fn ask(&self) -> Result<(), String> {
+        let over = |()| "certificates are not read anew any more".to_owned();
+        let (done, read) = oneshot::channel();
+        self.0.send(done).await.map_err(|_| over(()))?;
+        read.await.map_err(|_| over(()))?
+    }
 }
 
 #[derive(Debug)]
@@ -78,7 +99,8 @@ impl Keeper {
         loaded.facts.log(&source.files().cert, now);
         metrics.http().certificate(loaded.facts.until);
         let state = State { source, facts: loaded.facts, seen, trouble: None, checked: Instant::now() };
-        Ok(Self { served: RustlsConfig::from_config(loaded.config), state, asked: None, metrics })
+        let (renewal, asked) = mpsc::channel(1);
+        Ok(Self { served: RustlsConfig::from_config(loaded.config), state, renewal: Renewal(renewal), asked, metrics })
     }
 
     /// What is put in here later, new connections get.
@@ -86,21 +108,23 @@ impl Keeper {
         self.served.clone()
     }
 
-    /// Reads them anew when this changes, whatever the files look like.
-    pub(in crate::http) fn reload_when(self, asked: watch::Receiver<()>) -> Self {
-        Self { asked: Some(asked), ..self }
+    /// What has it read anew.
+    pub(in crate::http) fn renewal(&self) -> Renewal {
+        self.renewal.clone()
     }
 
     /// Looks at the files for ever.
     pub(in crate::http) async fn run(self) -> Infallible {
-        let Self { served, mut state, mut asked, metrics } = self;
+        // As long as this is here, somebody may ask.
+        let Self { served, mut state, renewal: _renewal, mut asked, metrics } = self;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let is_asked = tokio::select! {
-                _ = ticks.tick() => false,
-                () = changed(&mut asked) => true,
+            let asked = tokio::select! {
+                _ = ticks.tick() => None,
+                asked = asked.recv() => asked,
             };
+            let is_asked = asked.is_some();
             // Reading files blocks, and now and then one of them is on a disk that is away.
             let looked = tokio::task::spawn_blocking(move || {
                 let seen = state.look(is_asked, SystemTime::now());
@@ -111,14 +135,22 @@ impl Keeper {
                 return pending().await;
             };
             state = after;
-            match seen {
-                Seen::Same => {}
+            let read = match seen {
+                Seen::Same => Ok(()),
                 Seen::New(loaded) => {
                     loaded.facts.log(&state.source.files().cert, SystemTime::now());
                     metrics.http().certificate(loaded.facts.until);
                     served.reload_from_config(loaded.config);
+                    Ok(())
                 }
-                Seen::Trouble(error) => warn!(error, "the new certificate can not be used: the old one is served on"),
+                Seen::Trouble(error) => {
+                    warn!(error, "the new certificate can not be used: the old one is served on");
+                    Err(error)
+                }
+            };
+            if let Some(asked) = asked {
+                // Who asked may have gone.
+                let _ = asked.send(read);
             }
         }
     }
@@ -133,17 +165,6 @@ enum Seen {
     New(Loaded),
     /// To say this.
     Trouble(String),
-}
-
-/// Waits until somebody asks. Nobody does where nobody can, or any more.
-async fn changed(asked: &mut Option<watch::Receiver<()>>) {
-    let is_asked = match asked {
-        Some(asked) => asked.changed().await.is_ok(),
-        None => false,
-    };
-    if !is_asked {
-        pending::<()>().await;
-    }
 }
 
 impl State {
