@@ -181,7 +181,7 @@ impl Desk {
                 }
             }
             if let (Some(due), Some(after)) = (silent, self.policy.ping_after) {
-                let spread = || tick.after((patience(after, *id, tick) - after / 2) * 2);
+                let spread = || tick.after(patience(after, *id, tick).saturating_sub(after / 2) * 2);
                 let due = if due <= tick { spread() } else { due };
                 person.leased = true;
                 leases.silences.entry(due).or_default().push(*id);
