@@ -1,5 +1,6 @@
 //! What the daemon tells Prometheus: asked of a real daemon after real traffic, and checked with Prometheus' own tool.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(clippy::float_cmp, reason = "what is counted is whole")]
 
 #[path = "support/component_server.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
@@ -172,7 +173,7 @@ async fn each_moves_when_what_it_measures_happens() {
     let World { connection, server, .. } = world;
     connection.hang_up().await;
     let connection = server.accept().await;
-    world = World { connection, server, ..world };
+    world = World { server, connection, ..world };
     world.until("rosterd_link_connects_total", |count| count == 2.0).await;
     world.until("rosterd_sweep_duration_seconds_count", |count| count >= 2.0).await;
     let text = world.text().await;

@@ -62,7 +62,7 @@ async fn what_was_backed_up_while_it_ran_comes_back() -> Result<()> {
     );
 
     place.good(&["account", "remove", "zoo"], "")?;
-    place.good(&["account", "add", "later", "--password-stdin"], "x\n")?;
+    place.good(&["account", "add", "later", "--password-stdin"], "a password\n")?;
     let runs = place.bad(75, &["restore", "--force", &file], "")?;
     ensure!(runs.contains(&format!("(process {})", daemon.process.id().as_raw_nonzero())), "{runs}");
     daemon.stop().await?;

@@ -40,7 +40,7 @@ fn lived_in() -> Result<Place> {
     let place = place()?;
     place.good(&["import", "-"], &backup::export("acme", 400)?)?;
     for name in ["zoo", "law"] {
-        place.good(&["account", "add", name, "--password-stdin"], "x\n")?;
+        place.good(&["account", "add", name, "--password-stdin"], "a password\n")?;
     }
     Ok(place)
 }
