@@ -22,11 +22,17 @@ _rosterd() {
             rosterd,audit)
                 cmd="rosterd__subcmd__audit"
                 ;;
+            rosterd,backup)
+                cmd="rosterd__subcmd__backup"
+                ;;
             rosterd,check-config)
                 cmd="rosterd__subcmd__check__subcmd__config"
                 ;;
             rosterd,completions)
                 cmd="rosterd__subcmd__completions"
+                ;;
+            rosterd,doctor)
+                cmd="rosterd__subcmd__doctor"
                 ;;
             rosterd,export)
                 cmd="rosterd__subcmd__export"
@@ -48,6 +54,12 @@ _rosterd() {
                 ;;
             rosterd,metrics)
                 cmd="rosterd__subcmd__metrics"
+                ;;
+            rosterd,reload)
+                cmd="rosterd__subcmd__reload"
+                ;;
+            rosterd,restore)
+                cmd="rosterd__subcmd__restore"
                 ;;
             rosterd,serve)
                 cmd="rosterd__subcmd__serve"
@@ -106,11 +118,17 @@ _rosterd() {
             rosterd__subcmd__help,audit)
                 cmd="rosterd__subcmd__help__subcmd__audit"
                 ;;
+            rosterd__subcmd__help,backup)
+                cmd="rosterd__subcmd__help__subcmd__backup"
+                ;;
             rosterd__subcmd__help,check-config)
                 cmd="rosterd__subcmd__help__subcmd__check__subcmd__config"
                 ;;
             rosterd__subcmd__help,completions)
                 cmd="rosterd__subcmd__help__subcmd__completions"
+                ;;
+            rosterd__subcmd__help,doctor)
+                cmd="rosterd__subcmd__help__subcmd__doctor"
                 ;;
             rosterd__subcmd__help,export)
                 cmd="rosterd__subcmd__help__subcmd__export"
@@ -132,6 +150,12 @@ _rosterd() {
                 ;;
             rosterd__subcmd__help,metrics)
                 cmd="rosterd__subcmd__help__subcmd__metrics"
+                ;;
+            rosterd__subcmd__help,reload)
+                cmd="rosterd__subcmd__help__subcmd__reload"
+                ;;
+            rosterd__subcmd__help,restore)
+                cmd="rosterd__subcmd__help__subcmd__restore"
                 ;;
             rosterd__subcmd__help,serve)
                 cmd="rosterd__subcmd__help__subcmd__serve"
@@ -269,7 +293,7 @@ _rosterd() {
 
     case "${cmd}" in
         rosterd)
-            opts="-h -V --config --help --version serve check-config account login token audit status export import log-level metrics healthcheck completions help"
+            opts="-h -V --config --help --version serve check-config account login token audit status doctor backup restore export import reload log-level metrics healthcheck completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -574,6 +598,24 @@ _rosterd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rosterd__subcmd__backup)
+            opts="-h --force --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rosterd__subcmd__check__subcmd__config)
             opts="-h --example --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -594,6 +636,24 @@ _rosterd() {
             ;;
         rosterd__subcmd__completions)
             opts="-h --config --help bash zsh fish"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__doctor)
+            opts="-h --json --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -647,7 +707,7 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__help)
-            opts="serve check-config account login token audit status export import log-level metrics healthcheck completions help"
+            opts="serve check-config account login token audit status doctor backup restore export import reload log-level metrics healthcheck completions help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -772,6 +832,20 @@ _rosterd() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rosterd__subcmd__help__subcmd__backup)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rosterd__subcmd__help__subcmd__check__subcmd__config)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -787,6 +861,20 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__help__subcmd__completions)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__help__subcmd__doctor)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -983,6 +1071,34 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__help__subcmd__metrics)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__help__subcmd__reload)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1392,6 +1508,42 @@ _rosterd() {
             ;;
         rosterd__subcmd__metrics)
             opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__reload)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rosterd__subcmd__restore)
+            opts="-h --force --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
