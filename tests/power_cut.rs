@@ -46,6 +46,18 @@ fn seed() -> u64 {
 }
 
 #[test]
+fn a_disk_that_is_busy_writes_into_no_later_copy() {
+    let Some(disks) = Disks::try_new() else { return };
+    let disk = disks.new_image("disk");
+    let looked_at = disks.mount(&disks.copy(&disk, "looked at"));
+    let mut busy = fs::File::create(looked_at.at.path().join("file")).unwrap();
+    drop(looked_at);
+    let again = disks.copy(&disk, "looked at");
+    busy.write_all(&[7; 100_000]).and_then(|()| busy.sync_all()).unwrap();
+    assert!(fs::read(again).unwrap() == fs::read(disk).unwrap());
+}
+
+#[test]
 fn on_a_growing_store() {
     let Some(disks) = Disks::try_new() else { return };
     let mut report = Report::default();
@@ -436,6 +448,8 @@ impl Disks {
 
     fn copy(&self, image: &Path, name: &str) -> PathBuf {
         let path = self.0.path().join(name).with_extension("img");
+        // A disk of this name that is busy still goes on with the file that it has, which is nobody else's then.
+        let _ = fs::remove_file(&path);
         // Most of a disk is empty, and is passed over.
         run(Command::new("cp").arg("--sparse=always").arg(image).arg(&path)).unwrap();
         path
