@@ -126,15 +126,17 @@ struct Kept {
 
 impl Throttle {
     pub(super) fn new(network: Rate, name: Rate) -> Self {
-        let site = Rate { burst: network.burst.saturating_mul(SITE), every: network.every / SITE };
-        let [networks, sites, tokens] = [network, site, network].map(Buckets::new);
+        let [networks, sites, tokens] = [network, of_site(network), network].map(Buckets::new);
         let (names, known) = (Buckets::new(name), HashMap::new());
         Self { kept: Mutex::new(Kept { networks, sites, tokens, names, known }) }
     }
 
     /// Others may fail from now on. An empty bucket has as long to fill as before, or as the new one has, where that is shorter.
     pub(super) fn set_rates(&self, network: Rate, name: Rate) {
-        self.kept(|kept| (kept.networks.rate, kept.names.rate) = (network, name));
+        self.kept(|kept| {
+            (kept.networks.rate, kept.names.rate) = (network, name);
+            (kept.sites.rate, kept.tokens.rate) = (of_site(network), network);
+        });
     }
 
     fn kept<T>(&self, work: impl FnOnce(&mut Kept) -> T) -> T {
@@ -210,6 +212,10 @@ impl Throttle {
             kept.known.insert((name.into(), Network::of(from)), now);
         });
     }
+}
+
+fn of_site(network: Rate) -> Rate {
+    Rate { burst: network.burst.saturating_mul(SITE), every: network.every / SITE }
 }
 
 fn or_wait(wait: Duration) -> Result<(), Duration> {
@@ -289,6 +295,18 @@ mod tests {
         assert_eq!(throttle.check(host(100), "boss", || true), Ok(()), "so does who has a session there");
         tokio::time::advance(wait).await;
         assert_eq!(throttle.check(host(100), "kim", || false), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_rates_hold_for_tokens_and_sites_too() {
+        let (throttle, here) = (throttle(), at("2001:db8::1"));
+        throttle.set_rates(Rate { burst: 1, ..NETWORK }, NAME);
+        assert_eq!(throttle.fail_token(here), Ok(()));
+        assert_eq!(seconds(throttle.fail_token(here)), 10);
+        for number in 0..8 {
+            throttle.fail(at(&format!("2001:db8:0:{number:x}::1")), &format!("name{number}"));
+        }
+        assert!(throttle.check(at("2001:db8:0:99::1"), "kim", || false).is_err());
     }
 
     #[tokio::test(start_paused = true)]
