@@ -123,6 +123,8 @@ impl Ledger {
             // What can not be read is of no use, and goes in its turn.
             let is_old = |noted: &Option<Noted>| noted.as_ref().is_none_or(|noted| noted.at < moment);
             let Some((number, noted)) = ahead.pop_front() else { break };
+            // Before it there may be gaps, where others made room.
+            self.span.first = number;
             let votes = ahead.iter().filter(|(_, noted)| is_old(noted)).count();
             if !is_old(&noted) && 2 * votes <= ahead.len() {
                 break;
@@ -360,6 +362,20 @@ mod tests {
         assert_eq!((world.entries(), world.ledger.span.next), (vec![(2, 3)], 4));
         world.note(&[3, 2], 9);
         assert_eq!(world.entries(), [(2, 3), (3, 4), (2, 5)]);
+    }
+
+    #[test]
+    fn the_oldest_is_known_behind_gaps_too() {
+        let mut world = World::default();
+        // The second and the third make room for the fourth and the fifth.
+        world.note(&[1, 2, 2, 2, 3], 3);
+        assert_eq!(world.entries(), [(1, 0), (2, 3), (3, 4)]);
+        world.ledger.forget(&world.disk, UnixTime(3)).unwrap();
+        world.write();
+        assert_eq!((world.entries(), world.ledger.span.first), (vec![(2, 3), (3, 4)], 3));
+        world.ledger.forget(&world.disk, UnixTime(4)).unwrap();
+        world.write();
+        assert_eq!((world.entries(), world.ledger.span.first), (vec![(3, 4)], 4));
     }
 
     #[test]
