@@ -26,6 +26,7 @@ use std::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use ::sled::{
@@ -328,6 +329,7 @@ impl SledStore {
         let trail = self.trail.clone();
         // Held throughout: who reads everything sees all of a change or nothing of it.
         let mut turns = trail.turns();
+        turns.overtake_stalled(Instant::now());
         if caught(|| turns.put_aside(&self.db, change)).is_err() {
             turns.overtake();
         }

@@ -4,7 +4,13 @@
 //! has not come to yet, it puts the old value aside for it: so everybody reads what was there when they began. A turn takes
 //! about a millisecond, so nobody waits for long, and nothing is ever held in memory but what was changed meanwhile.
 
-use std::{collections::BTreeMap, mem, ops::Bound, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    mem,
+    ops::Bound,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{COUNTS_KEY, Counts, Db, Fault, PART, Shown, damaged_entry, part_key, whole};
 use crate::{
@@ -22,8 +28,13 @@ const TURN: usize = 256;
 const ASIDE_MOST: usize = 64 << 20;
 /// How many read at a time.
 const READERS_MOST: usize = 4;
+/// For how long a reader may take nothing: while one reads, no entry of the audit log goes.
+const STALL_MOST: Duration = Duration::from_mins(1);
 /// What an item takes besides its bytes, about.
 const OVERHEAD: usize = 96;
+
+/// Why most who can not go on can not.
+const CHANGED: &str = "too much was changed meanwhile";
 
 /// A key, and the value under it.
 type Pair = (Vec<u8>, Vec<u8>);
@@ -50,13 +61,22 @@ struct Reader {
     /// What was changed since: a value, or nothing where there was none.
     aside: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     bytes: usize,
-    overtaken: bool,
+    /// When it last read something.
+    last: Instant,
+    /// Why it can not go on, where it can not.
+    overtaken: Option<&'static str>,
 }
 
 impl Turns {
     /// Whether somebody reads.
     pub(super) fn is_read(&self) -> bool {
-        !self.readers.is_empty()
+        self.readers.values().any(|reader| reader.overtaken.is_none())
+    }
+
+    /// Tells those who have read nothing for too long that they can not go on.
+    pub(super) fn overtake_stalled(&mut self, now: Instant) {
+        let stalled = |reader: &&mut Reader| now.saturating_duration_since(reader.last) > STALL_MOST;
+        self.readers.values_mut().filter(stalled).for_each(|reader| reader.overtake("nothing was read for a minute"));
     }
 
     /// Takes note of what is there after a commit.
@@ -67,7 +87,7 @@ impl Turns {
 
     /// Tells all who read that they can not go on.
     pub(super) fn overtake(&mut self) {
-        self.readers.values_mut().for_each(Reader::overtake);
+        self.readers.values_mut().for_each(|reader| reader.overtake(CHANGED));
     }
 
     /// Puts aside what `change` is about to change.
@@ -80,7 +100,7 @@ impl Turns {
                     // Entries only come behind the last one, and go when nobody reads.
                     Write::Note(_) | Write::Forget(_) => continue,
                 };
-                if !reader.overtaken {
+                if reader.overtaken.is_none() {
                     reader.put_aside(db, record::write_key(&key));
                 }
             }
@@ -98,12 +118,12 @@ impl Reader {
         match value {
             Ok(value) if self.bytes <= ASIDE_MOST => drop(self.aside.insert(key, value)),
             // What can not be read is said by the commit that is about to write there.
-            Ok(_) | Err(_) => self.overtake(),
+            Ok(_) | Err(_) => self.overtake(CHANGED),
         }
     }
 
-    fn overtake(&mut self) {
-        self.overtaken = true;
+    fn overtake(&mut self, why: &'static str) {
+        self.overtaken = Some(why);
         self.aside.clear();
     }
 
@@ -201,7 +221,8 @@ impl Walk {
             (0, audit::START.to_vec())
         };
         turns.next += 1;
-        let reader = Reader { from: Vec::new(), end, aside: BTreeMap::new(), bytes: 0, overtaken: false };
+        let (from, aside, last) = (Vec::new(), BTreeMap::new(), Instant::now());
+        let reader = Reader { from, end, aside, bytes: 0, last, overtaken: None };
         turns.readers.insert(number, reader);
         drop(turns);
         Ok(Self {
@@ -218,9 +239,10 @@ impl Walk {
     fn read(&self) -> Result<Vec<Pair>, StoreError> {
         let mut turns = self.shown.turns();
         let reader = turns.readers.get_mut(&self.number).expect("it goes when this is dropped");
-        if reader.overtaken {
-            return Err(StoreError::Overtaken("too much was changed meanwhile"));
+        if let Some(why) = reader.overtaken {
+            return Err(StoreError::Overtaken(why));
         }
+        reader.last = Instant::now();
         self.shown.carefully(|| reader.read(&self.shown.db))
     }
 

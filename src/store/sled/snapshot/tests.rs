@@ -97,6 +97,20 @@ fn what_was_changed_too_much_is_not_a_snapshot() {
 }
 
 #[test]
+fn who_stops_reading_keeps_no_entries() {
+    let (_state, mut store) = filled();
+    let forget = [Write::Forget(UnixTime(u64::MAX))];
+    let mut snapshot = store.trail().snapshot(true).unwrap();
+    store.commit(&forget).unwrap();
+    assert_eq!(store.trail().before(None, 9).unwrap().len(), 5, "they are read");
+    store.trail.turns().overtake_stalled(Instant::now() + 2 * STALL_MOST);
+    store.commit(&forget).unwrap();
+    assert_eq!(store.trail().before(None, 9).unwrap(), []);
+    let error = snapshot.turn().unwrap_err().to_string();
+    assert!(error.contains("nothing was read for a minute"), "{error}");
+}
+
+#[test]
 fn few_read_at_a_time() {
     let (_state, store) = filled();
     let trail = store.trail();
