@@ -47,6 +47,9 @@ impl Restore {
         if let Some([record, ..]) = twice {
             return Err(self.damaged(anyhow!("{:?} is there twice", record.key())));
         }
+        if !backup.is_in_order() {
+            return Err(self.damaged(anyhow!("the numbers of the entries of its audit log are out of order")));
+        }
         app::desk_of(settings, backup.records.clone()).map_err(|what| self.damaged(anyhow!(what)))?;
         bar.set_message("storing");
         let written = backup.head.written;

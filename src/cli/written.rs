@@ -13,7 +13,7 @@ use crate::{
     config::Settings,
     http::admin::Form,
     store::{
-        Store,
+        self, Store,
         dump::{self, DumpError, Tally, WriteError},
     },
 };
@@ -31,6 +31,10 @@ pub(super) fn is_stdout(file: &Path) -> bool {
 
 /// Writes everything to `file`; one that is there already is replaced only where `replace` says so.
 pub(super) fn write(settings: &Settings, form: Form, file: &Path, replace: bool) -> Result<Written, Failure> {
+    if !is_stdout(file) && store::is_own(&settings.store.path, file) {
+        let what = anyhow!("{} is a file that rosterd needs itself: name another one", file.display());
+        return Err(Failure::new(Code::Failed, what));
+    }
     let (verb, file) = (verb(form), file.to_owned());
     let named = |failure: Failure| failure.about(format!("nothing was written to {}", file.display()));
     daemon::runtime()?.block_on(async {

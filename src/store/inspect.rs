@@ -37,7 +37,8 @@ pub fn copy(state: &Path, to: &Path) -> Result<bool, StoreError> {
     for from in FOLDERS.map(|name| state.join(name)) {
         let name = from.file_name().map(PathBuf::from).unwrap_or_default();
         if from.try_exists().map_err(failed("could not look at", &from))? {
-            copy_all(&from, &to.join(name)).map_err(failed("could not copy", &from))?;
+            let copied = from.canonicalize().and_then(|from| copy_all(&from, &to.join(name)));
+            copied.map_err(failed("could not copy", &from))?;
             is_there = true;
         }
     }
@@ -55,9 +56,26 @@ pub fn size(state: &Path) -> Result<u64, StoreError> {
     sizes.into_iter().sum()
 }
 
+/// What rosterd keeps for itself in its state folder.
+const OWN: [&str; 6] = ["lock", "store", "store.new", "store.restored", "store.restoring", "tls"];
+
+/// Whether `file` is, or would be, one of the files that rosterd keeps for itself in the state folder `state`.
+#[must_use]
+pub fn is_own(state: &Path, file: &Path) -> bool {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(state), Ok(parent)) = (state.canonicalize(), parent.canonicalize()) else { return false };
+    let file = parent.join(file.file_name().unwrap_or_default());
+    file.strip_prefix(state).is_ok_and(|below| OWN.iter().any(|own| below.starts_with(own)))
+}
+
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    if !from.is_dir() {
+    // Whoever looks may be root, and should read nothing by way of a link but the store.
+    let found = fs::symlink_metadata(from)?;
+    if found.is_file() {
         return fs::copy(from, to).map(drop);
+    }
+    if !found.is_dir() {
+        return Err(io::Error::other(format!("{} is neither a file nor a folder", from.display())));
     }
     DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
@@ -72,5 +90,55 @@ fn size_of(path: &Path) -> io::Result<u64> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Ok(found) if found.is_dir() => fs::read_dir(path)?.map(|entry| size_of(&entry?.path())).sum(),
         result => Ok(result?.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn only_files_and_folders_are_copied() {
+        let state = tempfile::tempdir().unwrap();
+        let store = state.path().join("store");
+        fs::create_dir_all(store.join("blobs")).unwrap();
+        fs::write(store.join("db"), "something").unwrap();
+        let check = || {
+            let to = tempfile::tempdir().unwrap();
+            let error = copy(state.path(), to.path()).err().map(|error| crate::telemetry::chain(&error));
+            (error, fs::read_to_string(to.path().join("store/db")).ok())
+        };
+        assert_eq!(check(), (None, Some("something".to_owned())));
+        let odd = store.join("odd");
+        let is_refused = || check().0.is_some_and(|error| error.contains("odd is neither a file nor a folder"));
+        symlink("..", &odd).unwrap();
+        assert!(is_refused());
+        fs::remove_file(&odd).unwrap();
+        mknodat(CWD, &odd, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        assert!(is_refused(), "nor does it wait for somebody to write there");
+        fs::remove_file(&odd).unwrap();
+        // The store may lie elsewhere.
+        fs::rename(&store, state.path().join("elsewhere")).unwrap();
+        symlink("elsewhere", &store).unwrap();
+        assert_eq!(check().1, Some("something".to_owned()));
+    }
+
+    #[test]
+    fn what_is_rosterds_own() {
+        let state = tempfile::tempdir().unwrap();
+        fs::create_dir_all(state.path().join("store/blobs")).unwrap();
+        fs::create_dir(state.path().join("backups")).unwrap();
+        symlink(state.path(), state.path().join("backups/link")).unwrap();
+        let check = |file: &str| is_own(state.path(), &state.path().join(file));
+        for own in ["lock", "store", "store.restored", "store/db", "store/blobs/../db", "backups/link/store/db"] {
+            assert!(check(own), "{own}");
+        }
+        for other in ["backups/a", "store.backup", "lock.backup", "missing/db", "backups/../a"] {
+            assert!(!check(other), "{other}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::{io, path::PathBuf, sync::Arc};
 pub use self::audit::Trail;
 pub use self::sled::{Backup, Bounds, SledStore};
 pub use committer::Committer;
-pub use inspect::{copy, size};
+pub use inspect::{copy, is_own, size};
 pub use memory::MemoryStore;
 pub use snapshot::Snapshot;
 

@@ -28,6 +28,13 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// Whether its audit log can be one: each entry has a higher number than the one before it, and the next will.
+    #[must_use]
+    pub fn is_in_order(&self) -> bool {
+        let numbers = self.audit.iter().map(|(number, _)| *number);
+        numbers.chain(self.head.next).is_sorted_by(|one, next| one < next)
+    }
+
     /// Takes one more line of it.
     pub fn take(&mut self, part: Part) {
         match part {
