@@ -88,10 +88,11 @@ enum Command {
 /// What went wrong, and the exit code that says so.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { config, command } = arguments;
-    let settings = || -> Result<Settings, Failure> { Ok(config::load(config.as_deref())?) };
+    // Only the daemon needs secrets.
+    let settings = || -> Result<Settings, Failure> { Ok(config::load_without_secrets(config.as_deref())?) };
     match command {
-        Command::Serve => serve::run(settings()?, config),
-        Command::CheckConfig(command) => command.run(settings),
+        Command::Serve => serve::run(config::load(config.as_deref())?, config),
+        Command::CheckConfig(command) => command.run(|| Ok(config::load(config.as_deref())?)),
         Command::Account(command) => command.run(&settings()?),
         Command::Login(command) => command.run(&settings()?),
         Command::Token(command) => command.run(&settings()?),

@@ -8,7 +8,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::reader::{self, Given, Key, Reader, Taken};
+use super::reader::{self, Given, Key, Reader, Secrets, Taken};
 
 /// `[http]`.
 #[derive(Debug, Clone)]
@@ -248,8 +248,12 @@ impl Http {
                 keys.problem(other, format!("has to be set together with {}", one.path));
             }
         }
-        let tls_cert = keys.take(&TLS_CERT, readable);
-        let tls_key = keys.take(&TLS_KEY, readable);
+        let look = match keys.secrets() {
+            Secrets::Read(_) => readable,
+            Secrets::LeftAlone => reader::path,
+        };
+        let tls_cert = keys.take(&TLS_CERT, look);
+        let tls_key = keys.take(&TLS_KEY, look);
         let presence_cap = keys.take(&PRESENCE_CAP, reader::flag);
         let presence_of_users = keys.take(&PRESENCE_OF_USERS, reader::flag);
         let session_idle = keys.take(&SESSION_IDLE, reader::some_time);

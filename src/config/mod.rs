@@ -32,8 +32,8 @@ pub use log::{Directives, Format, Log};
 pub use metrics::Metrics;
 pub use onboarding::{Api, ApiLogin, Onboarding};
 pub use presence::Presence;
-use reader::Reader;
 pub use reader::{Given, Key, Taken};
+use reader::{Reader, Secrets};
 use reload::Values;
 #[cfg(test)]
 pub(crate) use reload::tests::changes;
@@ -131,17 +131,31 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
 /// # Errors
 /// Everything that is wrong.
 pub fn load(path: Option<&Path>) -> Result<Settings, Problems> {
-    let (file, environment) = sources(path)?;
-    read(file, environment, std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from))
+    load_with(path, Secrets::Read(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)))
 }
 
-/// The admin socket alone, whatever is wrong with other keys: where a running daemon is found.
+/// The same for a command, which is no part of the daemon: files that hold secrets are not touched, since who runs it may not
+/// be allowed to read them, and the secrets in the settings are empty.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_without_secrets(path: Option<&Path>) -> Result<Settings, Problems> {
+    load_with(path, Secrets::LeftAlone)
+}
+
+fn load_with(path: Option<&Path>, secrets: Secrets) -> Result<Settings, Problems> {
+    let (file, environment) = sources(path)?;
+    read(file, environment, secrets)
+}
+
+/// The admin socket alone, whatever is wrong with other keys: where to find the daemon that is to say so itself, and to log it
+/// (`rosterd reload`).
 ///
 /// # Errors
 /// As [`load`], as far as this key is concerned.
 pub fn admin_socket(path: Option<&Path>) -> Result<PathBuf, Problems> {
     let (file, environment) = sources(path)?;
-    let mut reader = Reader::new(collect(file, environment)?, None);
+    let mut reader = Reader::new(collect(file, environment)?, Secrets::LeftAlone);
     match Admin::read(&mut reader) {
         Some(Admin { socket }) => Ok(socket),
         None => Err(Problems(reader.finish().1.into_iter().filter(|it| it.key.starts_with("admin.")).collect())),
@@ -172,13 +186,12 @@ fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
 /// # Errors
 /// Everything that is wrong.
 pub fn parse(text: &str) -> Result<Settings, Problems> {
-    parse_with_credentials(text, None)
+    parse_with(text, Secrets::Read(None))
 }
 
-/// The same, where systemd hands over what is in the folder `credentials`.
-fn parse_with_credentials(text: &str, credentials: Option<&Path>) -> Result<Settings, Problems> {
+fn parse_with(text: &str, secrets: Secrets) -> Result<Settings, Problems> {
     let no_environment = environment().source(Some(::config::Map::new()));
-    read(File::from_str(text, FileFormat::Toml), no_environment, credentials.map(Path::to_owned))
+    read(File::from_str(text, FileFormat::Toml), no_environment, secrets)
 }
 
 fn environment() -> Environment {
@@ -203,9 +216,9 @@ fn collect<S: Source + Send + Sync + 'static>(
 fn read<S: Source + Send + Sync + 'static>(
     file: S,
     environment: Environment,
-    credentials: Option<PathBuf>,
+    secrets: Secrets,
 ) -> Result<Settings, Problems> {
-    let mut reader = Reader::new(collect(file, environment)?, credentials);
+    let mut reader = Reader::new(collect(file, environment)?, secrets);
     let xmpp = Xmpp::read(&mut reader);
     let onboarding = Onboarding::read(&mut reader);
     let http = Http::read(&mut reader);
@@ -430,7 +443,7 @@ mod tests {
             ("OTHER", "x"),
         ];
         let environment = environment().source(Some(set.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
-        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment, None).unwrap();
+        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment, Secrets::Read(None)).unwrap();
         assert_eq!(settings.xmpp.server, "[::1]:5");
         assert_eq!(settings.xmpp.sweep_rate, 7);
         assert_eq!(settings.availability.precedence.order()[0].as_str(), "available");

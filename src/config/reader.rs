@@ -1,12 +1,6 @@
 //! Takes keys out of what was set, one by one, and remembers all that is wrong with them.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use ::config::{Map, Value, ValueKind};
 
@@ -64,13 +58,22 @@ pub(super) struct Reader {
     set: BTreeMap<String, Value>,
     problems: Vec<Problem>,
     values: Values,
-    credentials: Option<PathBuf>,
+    secrets: Secrets,
+}
+
+/// What is done about files that hold secrets.
+#[derive(Debug, Clone)]
+pub(super) enum Secrets {
+    /// They are read; those that systemd hands over stand in this folder, where there is one.
+    Read(Option<PathBuf>),
+    /// They are left alone: only root or the daemon may read them, and a command does its work without.
+    LeftAlone,
 }
 
 impl Reader {
-    /// Of all that was `set`, with the folder of the `credentials` that systemd hands over, where there are any.
-    pub(super) fn new(set: Map<String, Value>, credentials: Option<PathBuf>) -> Self {
-        let mut reader = Self { set: BTreeMap::new(), problems: Vec::new(), values: Values::default(), credentials };
+    /// Of all that was `set`.
+    pub(super) fn new(set: Map<String, Value>, secrets: Secrets) -> Self {
+        let mut reader = Self { set: BTreeMap::new(), problems: Vec::new(), values: Values::default(), secrets };
         for (section, value) in set {
             let origin = value.origin().map(str::to_owned);
             let is_known = super::keys().any(|key| key.path.split('.').next() == Some(&section));
@@ -139,9 +142,9 @@ impl Reader {
         self.values.set(key, Kept::Secret(secret.clone()));
     }
 
-    /// The folder of the credentials that systemd hands over.
-    pub(super) fn credentials(&self) -> Option<&Path> {
-        self.credentials.as_deref()
+    /// What is done about files that hold secrets.
+    pub(super) const fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     /// As [`Reader::take`], where the key has to be set.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::reader::{self, Key, Reader};
+use super::reader::{self, Key, Reader, Secrets};
 
 /// A secret: it is read on purpose only, and never shows in logs or errors.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -21,7 +21,12 @@ impl Secret {
         Self(text)
     }
 
-    /// The secret itself.
+    /// In the place of one that was left alone.
+    pub(super) const fn left_alone() -> Self {
+        Self(String::new())
+    }
+
+    /// The secret itself; empty where the settings were read without secrets.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -36,8 +41,7 @@ impl fmt::Debug for Secret {
 
 /// The secret that `key` sets, or the file that `file` names; `what` it is, for messages, which show nothing of it. Where
 /// systemd hands over a credential with the name of that file (`LoadCredential=`), it is read in its place: a file that only
-/// root can read serves the daemon so, and a command that root runs reads the file itself. `None` where neither is set, and
-/// where something is wrong.
+/// root can read serves the daemon so. `None` where neither is set, and where something is wrong.
 pub(super) fn read(keys: &mut Reader, key: &Key, file: &Key, what: &str) -> Option<Secret> {
     let both = keys.is_set(key) && keys.is_set(file);
     // What was set must not be shown.
@@ -46,11 +50,16 @@ pub(super) fn read(keys: &mut Reader, key: &Key, file: &Key, what: &str) -> Opti
         example if example == "change me" => Err("is still the one of the example".to_owned()),
         secret => Ok(Secret::new(secret)),
     });
-    let credentials = keys.credentials().map(Path::to_owned);
+    let secrets = keys.secrets().clone();
     let mut from_file = None;
     keys.take(file, |value| {
         let path = reader::path(value)?;
-        from_file = Some(read_file(&handed_over(&path, credentials.as_deref()).unwrap_or_else(|| path.clone()), what)?);
+        from_file = Some(match secrets {
+            Secrets::LeftAlone => Secret::left_alone(),
+            Secrets::Read(credentials) => {
+                read_file(&handed_over(&path, credentials.as_deref()).unwrap_or_else(|| path.clone()), what)?
+            }
+        });
         Ok(path)
     });
     if both {
@@ -61,9 +70,13 @@ pub(super) fn read(keys: &mut Reader, key: &Key, file: &Key, what: &str) -> Opti
     Some(found)
 }
 
-/// The secret that systemd hands over as the credential `name`, where it does. A problem with it is one of `key`.
+/// The secret that systemd hands over as the credential `name`, where it does or where nobody wants to know. A problem with
+/// it is one of `key`.
 pub(super) fn read_credential(keys: &mut Reader, key: &Key, name: &str, what: &str) -> Option<Result<Secret, ()>> {
-    let path = handed_over(Path::new(name), keys.credentials())?;
+    let path = match keys.secrets() {
+        Secrets::LeftAlone => return Some(Ok(Secret::left_alone())),
+        Secrets::Read(credentials) => handed_over(Path::new(name), credentials.as_deref())?,
+    };
     let read = read_file(&path, what).map_err(|problem| keys.problem(key, problem));
     if let Ok(secret) = &read {
         keys.note_secret(key, secret);
@@ -94,7 +107,7 @@ mod tests {
 
     use tempfile::TempDir;
 
-    use crate::config::{Settings, parse_with_credentials};
+    use crate::config::{Problems, Secrets, Settings, parse_with};
 
     const LEAST: &str = "[xmpp]\ndomain = 'queues.example.org'\nuser_domain = 'example.org'\n";
 
@@ -112,7 +125,25 @@ mod tests {
 
     fn read(folder: &TempDir, text: &str) -> Result<Settings, String> {
         let text = format!("{LEAST}{text}").replace("/etc", &folder.path().join("etc").display().to_string());
-        parse_with_credentials(&text, Some(&folder.path().join("credentials"))).map_err(|problems| problems.to_string())
+        let secrets = Secrets::Read(Some(folder.path().join("credentials")));
+        parse_with(&text, secrets).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn a_command_leaves_files_with_secrets_alone() {
+        let read = |text: &str| parse_with(&format!("{LEAST}{text}"), Secrets::LeftAlone);
+        let named = "secret_file = '/nonexistent/secret'\n[xmpp.onboarding]\nmethod = 'ejabberd-api'\n\
+                     api_url = 'http://h'\napi_token_file = '/nonexistent/token'\n[http]\n\
+                     tls_cert = '/nonexistent/cert'\ntls_key = '/nonexistent/key'";
+        assert_eq!(read(named).unwrap().xmpp.secret.reveal(), "");
+        read("").expect("systemd may have one for the daemon");
+        let problems = |text: &str| read(text).map_err(|Problems(all)| all.into_iter().map(|it| it.key).collect());
+        let check = |text: &str, keys: &[&str]| {
+            let found: Vec<String> = problems(text).unwrap_err();
+            assert_eq!(found, keys, "{text}");
+        };
+        check("secret = 5\nsecret_file = '/x'", &["xmpp.secret", "xmpp.secret"]);
+        check("secret_file = 5\nsecret_fiel = '/x'", &["xmpp.secret_fiel", "xmpp.secret_file"]);
     }
 
     #[test]

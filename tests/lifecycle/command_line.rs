@@ -443,3 +443,28 @@ fn a_store_in_a_place_that_can_not_be() -> Result<()> {
     ensure!(said.contains("state"), "{said}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_needs_no_secret() -> Result<()> {
+    let place = place()?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    // As it is installed: only the service manager may read the file, and hands it over to the daemon alone.
+    let text = fs::read_to_string(&place.site.config)?;
+    let elsewhere = "secret_file = \"/nonexistent/xmpp-secret\"";
+    fs::write(&place.site.config, text.replace("secret = \"s3cr3t\"", elsewhere))?;
+    ensure!(place.good(&["status"], "")?.contains("link: down"));
+    place.good(&["account", "add", "acme", "--password-stdin"], "correct horse\n")?;
+    place.good(&["backup", &place.file("running")], "")?;
+    daemon.stop().await?;
+    place.good(&["backup", &place.file("stopped")], "")?;
+    let arguments: [&[&str]; 2] = [&["serve"], &["check-config"]];
+    for arguments in arguments {
+        let said = place.bad(78, arguments, "")?;
+        ensure!(said.contains("/nonexistent/xmpp-secret"), "{arguments:?}: {said}");
+    }
+    let said = place.rosterd(&["doctor"], "")?.out;
+    ensure!(said.contains("problem  config       xmpp.secret_file: could not read"), "{said}");
+    ensure!(said.contains("ok       store "), "the rest is looked at: {said}");
+    Ok(())
+}

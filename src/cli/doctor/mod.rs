@@ -51,11 +51,11 @@ impl Doctor {
 }
 
 fn examine(config: Option<&Path>) -> Result<Vec<Finding>, Failure> {
-    let settings = match config::load(config) {
-        Ok(settings) => settings,
-        Err(problems) => return Ok(settings::wrong(&problems)),
+    let (settings, mut findings) = match (config::load(config), config::load_without_secrets(config)) {
+        (Ok(settings), _) => (settings, vec![Finding::ok("config", "every key can be read")]),
+        (Err(problems), Ok(settings)) => (settings, settings::unread(&problems)),
+        (Err(problems), Err(_)) => return Ok(settings::wrong(&problems)),
     };
-    let mut findings = vec![Finding::ok("config", "every key can be read")];
     findings.extend(settings::files(config, &settings));
     findings.push(certificate::look_at(&settings));
     let runtime = daemon::runtime()?;

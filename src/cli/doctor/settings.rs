@@ -18,6 +18,19 @@ pub(super) fn wrong(problems: &Problems) -> Vec<Finding> {
     problems.0.iter().map(|problem| Finding::problem("config", problem, to_do)).collect()
 }
 
+/// What is wrong with secrets, where everything else is good. That a file may be read by root alone is as it should be.
+pub(super) fn unread(problems: &Problems) -> Vec<Finding> {
+    let refused = rustix::io::Errno::ACCESS.to_string();
+    let finding = |problem: &config::Problem| {
+        if problem.what.contains(&refused) {
+            let to_do = "run this as root to have it looked at, too";
+            return Finding::warning("config", problem, to_do);
+        }
+        Finding::problem("config", problem, "mend it: rosterd can not start without")
+    };
+    problems.0.iter().map(finding).collect()
+}
+
 /// Who may read the files that hold secrets, and the state folder.
 pub(super) fn files(config: Option<&Path>, settings: &Settings) -> Vec<Finding> {
     let config = config.unwrap_or(Path::new(config::DEFAULT_PATH));
