@@ -26,7 +26,6 @@ use std::{
         Arc, Mutex, MutexGuard, Once, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
 use ::sled::{
@@ -34,6 +33,7 @@ use ::sled::{
     transaction::{ConflictableTransactionError, TransactionError, TransactionalTree, UnabortableTransactionError},
 };
 use serde::{Deserialize, Deserializer, Serialize, de};
+use tokio::time::Instant;
 
 use self::snapshot::{Turns, Walk};
 use super::{

@@ -4,13 +4,9 @@
 //! has not come to yet, it puts the old value aside for it: so everybody reads what was there when they began. A turn takes
 //! about a millisecond, so nobody waits for long, and nothing is ever held in memory but what was changed meanwhile.
 
-use std::{
-    collections::BTreeMap,
-    mem,
-    ops::Bound,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, mem, ops::Bound, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{COUNTS_KEY, Counts, Db, Fault, PART, Shown, damaged_entry, part_key, whole};
 use crate::{
