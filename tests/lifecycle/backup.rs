@@ -46,9 +46,9 @@ fn with_entries_swapped(backup: &str) -> Result<String> {
     let first = lines.iter().position(|line| line.starts_with("{\"noted\":")).context("it has entries")?;
     lines.swap(first, first + 1);
     let text = lines.join("\n") + "\n";
-    let sum: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum: Vec<_> = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
     let (start, _) = last.rsplit_once(":\"").context("it ends with a checksum")?;
-    Ok(format!("{text}{start}:\"{sum}\"}}}}\n"))
+    Ok(format!("{text}{start}:\"{}\"}}}}\n", sum.concat()))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
