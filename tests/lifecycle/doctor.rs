@@ -74,6 +74,10 @@ fn without_the_daemon() -> Result<()> {
     let json: Value = serde_json::from_str(&place.rosterd(&["doctor", "--json"], "")?.out)?;
     let daemon = json.as_array().and_then(|all| all.iter().find(|it| it["check"] == "daemon"));
     ensure!(daemon.is_some_and(|it| it["level"] == "warning" && it["to_do"].is_string()), "{json}");
+    let text = fs::read_to_string(&place.site.config)?;
+    fs::write(&place.site.config, text + "[metrics]\nqueues = [\"queue2\", \"qeueu3\"]\n")?;
+    let named = place.examined(3)?;
+    ensure!(named.contains("warning  metrics      [metrics] queues names what is no queue: qeueu3. To do:"), "{named}");
     drop(listener);
     Ok(())
 }

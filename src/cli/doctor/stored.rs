@@ -1,6 +1,7 @@
 //! The store: every record and every entry of the audit log is read, and they are put together as at a start.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder},
     io::{BufRead, BufReader},
     os::unix::fs::DirBuilderExt,
@@ -16,6 +17,7 @@ use crate::{
     app,
     clock::{self, Clock},
     config::Settings,
+    domain::{Name, Record},
     http::admin::Form,
     store::{
         self, Backup, SledStore, Store, StoreError,
@@ -74,6 +76,7 @@ fn look_at(settings: &Settings, backup: Backup) -> Vec<Finding> {
     let newest = audit.last().map(|(_, noted)| noted.at);
     let (count, entries) = (records.len(), audit.len());
     drop(audit);
+    let missing = not_there(settings, &records);
     let fit = app::desk_of(settings, records).map(drop);
     let stored = match fit {
         Ok(()) => Finding::ok(CHECK, format!("{count} records and {entries} entries of the audit log, all good")),
@@ -92,7 +95,17 @@ fn look_at(settings: &Settings, backup: Backup) -> Vec<Finding> {
         ),
         None => Finding::ok("clock", format!("it is {}", clock::write(now))),
     };
-    vec![stored, clock]
+    [stored, clock].into_iter().chain(missing).collect()
+}
+
+/// The queues in `[metrics] queues` that there are not: no alert ever tells of these.
+fn not_there(settings: &Settings, records: &[Record]) -> Option<Finding> {
+    let queues = records.iter().filter_map(|record| if let Record::Queue(queue) = record { Some(queue) } else { None });
+    let there: BTreeSet<_> = queues.map(|queue| &queue.name).collect();
+    let missing = settings.metrics.queues.iter().filter(|name| !there.contains(name));
+    let missing: Vec<_> = missing.map(Name::as_str).collect();
+    let what = || format!("[metrics] queues names what is no queue: {}", missing.join(", "));
+    (!missing.is_empty()).then(|| Finding::warning("metrics", what(), "name queues as `rosterd status` does"))
 }
 
 /// A copy of the store, for as long as this lives.
