@@ -14,7 +14,7 @@ mod link;
 mod process;
 mod store;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::SystemTime};
 
 use prometheus::{Registry, TextEncoder, proto::MetricFamily};
 
@@ -48,6 +48,7 @@ pub struct Metrics(Arc<Groups>);
 struct Groups {
     registry: Registry,
     watched: Watched,
+    started: SystemTime,
     link: Link,
     engine: Engine,
     store: Store,
@@ -68,7 +69,8 @@ impl Metrics {
         process::watch(&registry);
         let (link, engine) = (Link::new(&registry), Engine::new(&registry));
         let (store, http) = (Store::new(&registry), Http::new(&registry));
-        Self(Arc::new(Groups { registry, watched, link, engine, store, http }))
+        let started = SystemTime::now();
+        Self(Arc::new(Groups { registry, watched, started, link, engine, store, http }))
     }
 
     /// Of the link.
@@ -104,9 +106,10 @@ impl Metrics {
     /// Everything in the text format, by name. Asks the operating system a few things, and so may block for a moment.
     #[must_use]
     pub fn text(&self, snapshot: &Figures) -> String {
-        let Groups { registry, watched, .. } = &*self.0;
+        let Groups { registry, watched, started, .. } = &*self.0;
         let mut families = registry.gather();
-        families.extend(snapshot.families().chain(process::families(watched.state.as_deref())));
+        families.retain(process::is_told_by_the_library);
+        families.extend(snapshot.families().chain(process::families(*started, watched.state.as_deref())));
         families.sort_by(|one, other| MetricFamily::name(one).cmp(other.name()));
         // It refuses families without a name or a series, which there are not.
         TextEncoder::new().encode_to_string(&families).unwrap_or_default()

@@ -143,7 +143,7 @@ if inside systemctl start rosterd 2>/dev/null; then
     echo "it starts without a secret" >&2
     exit 1
 fi
-expect "what the log says without a secret" "*xmpp.secret_file: *xmpp-secret is empty: write the component secret into it*" \
+expect "what the log says without a secret" "*xmpp.secret_file: /etc/rosterd/xmpp-secret is empty: write the component secret into it*" \
     "$(since_mark)"
 within 10 "the end of it" is ActiveState failed
 expect "its exit code" 78 "$(property ExecMainStatus)"
@@ -184,6 +184,18 @@ inside systemctl restart rosterd
 within 30 "HTTPS" serves
 everything_is_there
 ok "a restart: everything is there"
+
+edit before-the-restore
+inside rosterd backup /root/rosterd.backup >/dev/null
+edit after-the-backup
+inside systemctl stop rosterd
+inside sh -c 'cat /root/rosterd.backup | runuser -u rosterd -- rosterd restore --force -' >/dev/null
+inside systemctl start rosterd
+within 30 "HTTPS" serves
+unset 'queues[-1]'
+everything_is_there
+ok "a backup by root is restored by the service's user: everything of then is there"
+expect "when it began" "[1-9]*" "$(inside rosterd metrics | sed -n 's/^process_start_time_seconds //p')"
 
 edit before-the-freeze
 expect "the watchdog" 30s "$(property WatchdogUSec)"

@@ -57,7 +57,7 @@ pub(super) fn read(keys: &mut Reader, key: &Key, file: &Key, what: &str) -> Opti
         from_file = Some(match secrets {
             Secrets::LeftAlone => Secret::left_alone(),
             Secrets::Read(credentials) => {
-                read_file(&handed_over(&path, credentials.as_deref()).unwrap_or_else(|| path.clone()), what)?
+                read_file(handed_over(&path, credentials.as_deref()).as_deref().unwrap_or(&path), &path, what)?
             }
         });
         Ok(path)
@@ -77,7 +77,7 @@ pub(super) fn read_credential(keys: &mut Reader, key: &Key, name: &str, what: &s
         Secrets::LeftAlone => return Some(Ok(Secret::left_alone())),
         Secrets::Read(credentials) => handed_over(Path::new(name), credentials.as_deref())?,
     };
-    let read = read_file(&path, what).map_err(|problem| keys.problem(key, problem));
+    let read = read_file(&path, &path, what).map_err(|problem| keys.problem(key, problem));
     if let Ok(secret) = &read {
         keys.note_secret(key, secret);
     }
@@ -90,12 +90,13 @@ fn handed_over(path: &Path, credentials: Option<&Path>) -> Option<PathBuf> {
     credential.exists().then_some(credential)
 }
 
-fn read_file(path: &Path, what: &str) -> Result<Secret, String> {
+/// The secret in the file `path`, which may be systemd's copy of the one that is `named` in the configuration.
+fn read_file(path: &Path, named: &Path, what: &str) -> Result<Secret, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("could not read the {what} from {}: {error}", path.display()))?;
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        let path = path.display();
+        let path = named.display();
         return Err(format!("{path} is empty: write the {what} into it, as the XMPP server's configuration has it"));
     }
     Ok(Secret::new(secret.to_owned()))
@@ -183,7 +184,7 @@ mod tests {
         let empty =
             "/xmpp-secret is empty: write the component secret into it, as the XMPP server's configuration has it";
         check(&[("etc/xmpp-secret", "\n")], named, &format!("/etc{empty}"));
-        check(&[("etc/xmpp-secret", "x"), ("credentials/xmpp-secret", "")], named, &format!("/credentials{empty}"));
+        check(&[("etc/xmpp-secret", "x"), ("credentials/xmpp-secret", "")], named, &format!("/etc{empty}"));
         check(&[("credentials/xmpp-secret", "")], "", "xmpp.secret: ");
         check(&[("credentials/xmpp-secret", "")], "", empty);
         check(&[], named, "could not read the component secret from");
