@@ -53,7 +53,7 @@ fn a_disk_that_is_busy_writes_into_no_later_copy() {
     let mut busy = fs::File::create(looked_at.at.path().join("file")).unwrap();
     drop(looked_at);
     let again = disks.copy(&disk, "looked at");
-    busy.write_all(&[7; 100_000]).and_then(|()| busy.sync_all()).unwrap();
+    busy.write_all(&vec![7; 100_000]).and_then(|()| busy.sync_all()).unwrap();
     assert!(fs::read(again).unwrap() == fs::read(disk).unwrap());
 }
 
