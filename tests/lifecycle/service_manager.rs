@@ -1,6 +1,10 @@
 //! What a service manager is told (`sd_notify(3)`): the test is one.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::{
@@ -137,6 +141,25 @@ async fn it_tells_that_changes_are_refused() -> Result<()> {
     let before = told.all.borrow().iter().position(|it| it.contains(&status)).unwrap_or_default();
     let refused = |line: &String| line.contains("Changes are refused: ");
     timeout(LIMIT, told.all.clone().wait_for(|all| all.iter().skip(before).any(refused))).await??;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_manager_that_does_not_listen_holds_up_nothing() -> Result<()> {
+    let place = place_with(link::SETTINGS)?;
+    let socket = place.folder.path().join("notify");
+    let (deaf, others) = (UnixDatagram::bind(&socket)?, UnixDatagram::unbound()?);
+    while others.try_send_to(b"X=1", &socket).is_ok() {}
+    let mut command = place.site.command();
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "200000");
+    let mut rosterd = Process::start("rosterd", command)?;
+    rosterd.wait_line("that nobody listens", |line| line.contains("could not tell the service manager")).await?;
+    ensure!(TcpStream::connect(place.site.https).await.is_ok());
+    let began = Instant::now();
+    let status = rosterd.stop().await?;
+    ensure!(status.success(), "{status}\n{}", rosterd.log());
+    ensure!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop(deaf);
     Ok(())
 }
 
