@@ -128,7 +128,7 @@ impl Desk {
         let old = std::mem::replace(&mut self.policy, new);
         let new = &self.policy;
         self.keeping.set_lengths((old.linger, new.linger), (old.link_grace, new.link_grace), now);
-        self.sweep.set_lengths((old.ask_again, new.ask_again), now);
+        self.sweep.set_lengths((old.ask_again, new.ask_again), (old.sweep_quiet, new.sweep_quiet), now);
         if old.sweep_rate != new.sweep_rate {
             self.sweep.set_rate(new.sweep_rate, now);
         }

@@ -135,10 +135,18 @@ impl Sweep {
         self.pace = Pace::new(rate, now);
     }
 
-    /// How long until people are asked again was one length, and is another one.
-    pub(super) fn set_lengths(&mut self, (old, new): (Duration, Duration), now: Instant) {
-        if let Stage::Idle { until } = &mut self.stage {
-            *until = moved(*until, (old.max(ASK_AGAIN_LEAST), new.max(ASK_AGAIN_LEAST)), now);
+    /// How long until people are asked again, and how long late answers are waited for, was one length each, and is another one.
+    pub(super) fn set_lengths(&mut self, ask: (Duration, Duration), quiet: (Duration, Duration), now: Instant) {
+        match &mut self.stage {
+            Stage::Idle { until } => {
+                *until = moved(*until, (ask.0.max(ASK_AGAIN_LEAST), ask.1.max(ASK_AGAIN_LEAST)), now);
+            }
+            Stage::Quiet { until } => *until = moved(*until, quiet, now),
+            Stage::Down
+            | Stage::Learning { .. }
+            | Stage::Probing { .. }
+            | Stage::Marked { .. }
+            | Stage::Asking { .. } => {}
         }
     }
 

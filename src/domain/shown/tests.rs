@@ -500,3 +500,29 @@ fn another_length_counts_from_the_beginning() {
     check(&|policy| policy.linger = 30 * SECOND, &gone_and_lost, 2, 20);
     check(&|policy| policy.link_grace = 3 * SECOND, &gone_and_lost, 2, 3);
 }
+
+#[test]
+fn another_wait_for_late_answers_counts_from_its_beginning() {
+    for (length, waits) in [(Duration::ZERO, 0), (5 * SECOND, 4), (Duration::from_mins(1), 59)] {
+        let mut world = World::up(LINGER, GRACE);
+        let mut policy = world.desk.policy().clone();
+        policy.sweep_quiet = 10 * SECOND;
+        let now = world.now;
+        world.desk.set_policy(policy.clone(), now);
+        world.lost();
+        world.input(Input::LinkUp);
+        world.wait(SECOND);
+        world.input(Input::SweepAnswered);
+        world.wait(SECOND);
+        policy.sweep_quiet = length;
+        let now = world.now;
+        world.desk.set_policy(policy, now);
+        world.desk.tick(now);
+        let seconds = (0..100).take_while(|_| {
+            let is_sweeping = world.desk.link() != LinkPhase::Up;
+            world.wait(SECOND);
+            is_sweeping
+        });
+        assert_eq!(seconds.count(), waits, "{length:?}");
+    }
+}
