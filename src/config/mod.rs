@@ -168,8 +168,14 @@ fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
     let environment = environment();
     let in_environment = environment.collect().is_ok_and(|found| !found.is_empty());
     let required = path.is_some() || !in_environment;
-    let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    if required && let Err(error) = std::fs::read(path) {
+    Ok((file(path.unwrap_or(Path::new(DEFAULT_PATH)), required)?, environment))
+}
+
+/// The file, which may be missing where it is not `required`. One that is there is not left out because it can not be read.
+fn file(path: &Path, required: bool) -> Result<FileSource, Problems> {
+    if let Err(error) = std::fs::read(path)
+        && (required || error.kind() != std::io::ErrorKind::NotFound)
+    {
         let what_to_do = if error.kind() == std::io::ErrorKind::PermissionDenied {
             "Do this as root, or as the user that rosterd runs as"
         } else {
@@ -178,7 +184,7 @@ fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
         let what = format!("could not read {}: {error}. {what_to_do}", path.display());
         return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
     }
-    Ok((File::from(path).format(FileFormat::Toml).required(required), environment))
+    Ok(File::from(path).format(FileFormat::Toml).required(required))
 }
 
 /// Reads the settings from the text of a file alone.
@@ -198,19 +204,25 @@ fn environment() -> Environment {
     Environment::with_prefix("ROSTERD").prefix_separator("__").separator("__")
 }
 
+/// What is said of a variable of the environment that is no text, before its value.
+const NO_UNICODE: &str = "contains non-Unicode data";
+
 /// All that is set, whatever it is.
 fn collect<S: Source + Send + Sync + 'static>(
     file: S,
     environment: Environment,
 ) -> Result<::config::Map<String, ::config::Value>, Problems> {
-    let whole = |error: ::config::ConfigError| {
-        // A TOML error quotes the line that it is about, and a secret may stand there.
-        let text = error.to_string();
-        let kept: Vec<_> = text.lines().filter(|line| !line.contains(" |")).map(str::trim).collect();
-        Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
-    };
-    let all = ::config::Config::builder().add_source(file).add_source(environment).build().map_err(whole)?;
-    all.collect().map_err(whole)
+    let all = ::config::Config::builder().add_source(file).add_source(environment).build();
+    all.and_then(|all| all.collect()).map_err(|error| whole(&error))
+}
+
+/// What is wrong with the file or the environment as a whole.
+fn whole(error: &::config::ConfigError) -> Problems {
+    // A TOML error quotes the line that it is about, one of the environment its value, and a secret may stand there.
+    let text = error.to_string();
+    let text = text.find(NO_UNICODE).map_or(&*text, |at| &text[..at + NO_UNICODE.len()]);
+    let kept: Vec<_> = text.lines().filter(|line| !line.contains(" |")).map(str::trim).collect();
+    Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
 }
 
 fn read<S: Source + Send + Sync + 'static>(
@@ -381,6 +393,7 @@ mod tests {
             min_free = "much"
             [presence]
             linger = "2h"
+            ping_after = "101years"
             [availability]
             precedence = ["chat", "online"]
             merge = "best"
@@ -390,7 +403,7 @@ mod tests {
             [https]
         "#;
         insta::assert_snapshot!(problems(text), @r#"
-        23 problems in the configuration
+        24 problems in the configuration
           [https]: there is no such section
           availability.merge: is "best", where one of these is wanted: most-available, highest-priority, least-available
           availability.precedence: "online" is not a show
@@ -402,6 +415,7 @@ mod tests {
           log.format: is "xml", where one of these is wanted: text, json
           log.level: "loud" is wrong: "loud" is not a level: off, error, warn, info, debug or trace
           presence.linger: is too long: "1h" at the most
+          presence.ping_after: is too long: "100years" at the most
           store.min_free: is much, where a size is wanted, such as "64MiB"
           stores.path: there is no such key, did you mean store.path?
           stray: is no section: keys stand under a [section]
@@ -423,6 +437,29 @@ mod tests {
         assert!(!problems(&text).contains("s3cr3t"));
         let unclosed = "[xmpp]\nsecret = 's3cr3t\n";
         assert!(!problems(unclosed).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn a_value_of_the_environment_that_is_no_text_is_not_shown() {
+        use std::os::unix::ffi::OsStringExt;
+        let value = std::ffi::OsString::from_vec(b"s3cr3t\xff".to_vec());
+        let error = ::config::ConfigError::Message(format!(
+            "env variable \"xmpp__secret\" contains non-Unicode data: {value:?}"
+        ));
+        assert_eq!(
+            whole(&error).to_string(),
+            "1 problem in the configuration\n  env variable \"xmpp__secret\" contains non-Unicode data"
+        );
+    }
+
+    #[test]
+    fn a_file_that_can_not_be_read_is_not_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(file(&folder.path().join("missing.toml"), false).is_ok());
+        for (path, required) in [(folder.path().join("missing.toml"), true), (folder.path().to_owned(), false)] {
+            let error = file(&path, required).expect_err("it can not be read").to_string();
+            assert!(error.contains("could not read "), "{error}");
+        }
     }
 
     #[test]

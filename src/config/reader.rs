@@ -238,11 +238,16 @@ pub(super) fn number(value: Value) -> Result<u32, String> {
     number.ok_or_else(|| format!("is {shown}, where a whole number from 1 is wanted"))
 }
 
+/// The longest that anything may take.
+const CENTURY: Duration = Duration::from_hours(100 * 24 * 366);
+
 #[expect(clippy::needless_pass_by_value, reason = "every reader of a value takes it whole")]
 pub(super) fn duration(value: Value) -> Result<Duration, String> {
     let text = value.to_string();
     let wanted = || format!("is {text}, where a length of time is wanted, such as \"20s\" or \"2min\"");
-    humantime::parse_duration(&text).map_err(|_| wanted())
+    let length = humantime::parse_duration(&text).map_err(|_| wanted())?;
+    // A moment so far away has to be one still.
+    if length > CENTURY { Err("is too long: \"100years\" at the most".to_owned()) } else { Ok(length) }
 }
 
 /// As [`duration`], but not nothing.
