@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/systemd");
+const UNITS: [&str; 4] = ["rosterd.service", "rosterd.socket", "rosterd-backup.service", "rosterd-backup.timer"];
 /// Units of systemd's own that every unit rests on.
 const GIVEN: [&str; 5] =
     ["basic.target", "network-online.target", "shutdown.target", "sockets.target", "sysinit.target"];
@@ -39,16 +40,18 @@ impl Machine {
     /// With the drop-in for loopback only, or without.
     fn new(loopback_only: bool) -> Result<Self> {
         let root = tempfile::tempdir()?;
-        let (units, programs) = (root.path().join("usr/lib/systemd/system"), root.path().join("usr/bin"));
+        let units = root.path().join("usr/lib/systemd/system");
         fs::create_dir_all(units.join("rosterd.service.d"))?;
-        fs::create_dir_all(&programs)?;
-        let program = programs.join("rosterd");
-        fs::write(&program, "")?;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        for program in ["usr/bin/rosterd", "bin/sh"] {
+            let program = root.path().join(program);
+            fs::create_dir_all(program.parent().context("it is in a folder")?)?;
+            fs::write(&program, "")?;
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755))?;
+        }
         for unit in GIVEN {
             fs::write(units.join(unit), "[Unit]\nDescription=given\n")?;
         }
-        for unit in ["rosterd.service", "rosterd.socket"] {
+        for unit in UNITS {
             fs::copy(Path::new(SHIPPED).join(unit), units.join(unit)).context(unit)?;
         }
         if loopback_only {
@@ -66,7 +69,7 @@ impl Machine {
 
     /// What systemd says against them.
     fn complaints(&self) -> Result<String> {
-        let output = self.analyze(&["verify", "--man=no", "rosterd.service", "rosterd.socket"])?;
+        let output = self.analyze(&[&["verify", "--man=no"], &UNITS[..]].concat())?;
         let said = [output.stdout, output.stderr].concat();
         Ok(format!("{}{}", if output.status.success() { "" } else { "failed: " }, String::from_utf8_lossy(&said)))
     }
@@ -121,7 +124,9 @@ fn little_is_exposed() -> Result<()> {
 fn what_is_left_is_justified() -> Result<()> {
     if is_there() {
         for (loopback_only, file) in [(false, "rosterd.service"), (true, "loopback-only.conf")] {
-            let comments = fs::read_to_string(Path::new(SHIPPED).join(file))?;
+            let text = fs::read_to_string(Path::new(SHIPPED).join(file))?;
+            // What is set there justifies nothing.
+            let comments: String = text.lines().filter(|line| line.starts_with('#')).collect();
             let said = Machine::new(loopback_only)?.exposure(12)?;
             let left: Vec<_> = said.lines().filter_map(|line| line.strip_prefix('✗')).collect();
             ensure!(left.len() >= 5, "{said}");
