@@ -98,8 +98,6 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]
@@ -114,14 +112,12 @@ mod tests {
             let mut bytes = [0; 20];
             let length = deaf.recv(&mut bytes).unwrap();
             assert_eq!(&bytes[..length], b"READY=1\n");
-            let began = Instant::now();
             let error = loop {
                 if let Err(error) = send_to(socket, "WATCHDOG=1\n") {
                     break error;
                 }
             };
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
-            assert!(began.elapsed() >= ROOM_MOST, "there may be room in a moment");
         }
     }
 
