@@ -153,17 +153,23 @@ impl World {
 
     /// A user, a queue that they staff, and somebody who follows it.
     async fn staffed(&self) -> (UserId, QueueId) {
+        let made = self.staff("ann", "law").await;
+        self.made(Edit::Follow { queue: name("law"), jid: jid("visitor@example.org") }).await;
+        made
+    }
+
+    /// A user, and a queue that they staff.
+    async fn staff(&self, user: &str, queue: &str) -> (UserId, QueueId) {
         let account = self.account;
         let fields = UserFields::default();
-        let Outcome::User(user) = self.made(Edit::CreateUser { account, name: name("ann"), fields }).await else {
+        let Outcome::User(user) = self.made(Edit::CreateUser { account, name: name(user), fields }).await else {
             panic!("a user is made")
         };
         let fields = QueueFields::default();
-        let Outcome::Queue(queue) = self.made(Edit::CreateQueue { account, name: name("law"), fields }).await else {
+        let Outcome::Queue(queue) = self.made(Edit::CreateQueue { account, name: name(queue), fields }).await else {
             panic!("a queue is made")
         };
         self.made(Edit::Assign { account, queue, user }).await;
-        self.made(Edit::Follow { queue: name("law"), jid: jid("visitor@example.org") }).await;
         (user, queue)
     }
 
@@ -516,9 +522,30 @@ impl io::Write for ToLog {
 async fn a_sweep_says_how_far_it_is() {
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| ToLog).finish();
     tracing::subscriber::set_global_default(subscriber).unwrap();
-    let mut world = World::new().await;
+    let mut world = World::with(Policy { sweep_rate: 1, ..policy() }).await;
     world.allow_all();
+    let lines = || {
+        let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+        log.lines().filter(|line| line.contains("swept ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    sweep(&world).await;
+    let nobody = lines();
+    assert!(nobody.len() == 1 && nobody[0].contains("swept 0/0") && nobody[0].contains("heard=0"), "{nobody:?}");
+
     world.staffed().await;
+    world.staff("bob", "tax").await;
+    // From here on, time passes as soon as there is nothing else to do.
+    tokio::time::pause();
+    sweep(&world).await;
+    let all = lines();
+    let [_, on_the_way @ .., end] = &all[..] else { panic!("{all:?}") };
+    // Now and then on the way, and once at the end with how many were heard.
+    assert!(!on_the_way.is_empty() && on_the_way.iter().all(|line| !line.contains("swept 2/2")), "{all:?}");
+    assert!(end.contains("swept 2/2") && end.contains("heard=0"), "{all:?}");
+}
+
+/// A new link, on which nobody says anything, until the end of its sweep.
+async fn sweep(world: &World) {
     let (outbox, mut effects) = mpsc::channel(1_024);
     world.fact(Fact::LinkUp(outbox)).await;
     let marked = async { while effects.recv().await.unwrap() != Effect::Mark {} };
@@ -527,11 +554,6 @@ async fn a_sweep_says_how_far_it_is() {
     world.fact(Fact::Input(Input::SweepAnswered)).await;
     let swept = async { while !matches!(events.recv().await.unwrap(), Event::Swept { .. }) {} };
     within("the sweep ends", swept).await;
-    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
-    let lines: Vec<_> = log.lines().filter(|line| line.contains("swept ")).collect();
-    // Once on the way, and once at the end with how many were heard.
-    assert!(lines.iter().any(|line| line.contains("swept 1/1") && !line.contains("heard")), "{log}");
-    assert!(lines.iter().any(|line| line.contains("swept 1/1") && line.contains("heard=0")), "{log}");
 }
 
 #[tokio::test]

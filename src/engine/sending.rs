@@ -72,6 +72,8 @@ impl Engine {
 
     fn log_progress(&mut self) {
         if let LinkPhase::Sweeping { done, total } = self.with(|desk| desk.link())
+            // Of the end it is said how many were heard.
+            && done < total
             && now() >= self.progress_due
         {
             self.progress_due = now() + PROGRESS_EVERY;
