@@ -19,10 +19,11 @@ mod xmpp;
 
 use std::{
     fmt,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
-use ::config::{Environment, File, FileFormat, Source};
+use ::config::{ConfigError, Environment, FileFormat, Format as _, Map, Source, Value};
 
 pub use admin::Admin;
 pub use audit::Audit;
@@ -162,9 +163,25 @@ pub fn admin_socket(path: Option<&Path>) -> Result<PathBuf, Problems> {
     }
 }
 
-type FileSource = File<::config::FileSourceFile, FileFormat>;
+/// A file's text, and what it is called where something in it is wrong.
+#[derive(Debug, Clone, Default)]
+struct Text {
+    text: String,
+    origin: Option<String>,
+}
 
-fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
+impl Source for Text {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        let parsed = FileFormat::Toml.parse(self.origin.as_ref(), &self.text);
+        parsed.map_err(|cause| ConfigError::FileParse { uri: self.origin.clone(), cause })
+    }
+}
+
+fn sources(path: Option<&Path>) -> Result<(Text, Environment), Problems> {
     let environment = environment();
     let in_environment = environment.collect().is_ok_and(|found| !found.is_empty());
     let required = path.is_some() || !in_environment;
@@ -172,19 +189,21 @@ fn sources(path: Option<&Path>) -> Result<(FileSource, Environment), Problems> {
 }
 
 /// The file, which may be missing where it is not `required`. One that is there is not left out because it can not be read.
-fn file(path: &Path, required: bool) -> Result<FileSource, Problems> {
-    if let Err(error) = std::fs::read(path)
-        && (required || error.kind() != std::io::ErrorKind::NotFound)
-    {
-        let what_to_do = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            "Do this as root, or as the user that rosterd runs as"
-        } else {
-            "Name another file with --config FILE, or make this one: `rosterd check-config --example` prints one"
-        };
-        let what = format!("could not read {}: {error}. {what_to_do}", path.display());
-        return Err(Problems(vec![Problem { key: String::new(), origin: None, what }]));
-    }
-    Ok(File::from(path).format(FileFormat::Toml).required(required))
+fn file(path: &Path, required: bool) -> Result<Text, Problems> {
+    // The library would call it by its way from the working directory.
+    let origin = Some(path.display().to_string());
+    let error = match std::fs::read_to_string(path) {
+        Ok(text) => return Ok(Text { text, origin }),
+        Err(error) if error.kind() == ErrorKind::NotFound && !required => return Ok(Text::default()),
+        Err(error) => error,
+    };
+    let what_to_do = if error.kind() == ErrorKind::PermissionDenied {
+        "Do this as root, or as the user that rosterd runs as"
+    } else {
+        "Name another file with --config FILE, or make this one: `rosterd check-config --example` prints one"
+    };
+    let what = format!("could not read {}: {error}. {what_to_do}", path.display());
+    Err(Problems(vec![Problem { key: String::new(), origin: None, what }]))
 }
 
 /// Reads the settings from the text of a file alone.
@@ -196,8 +215,8 @@ pub fn parse(text: &str) -> Result<Settings, Problems> {
 }
 
 fn parse_with(text: &str, secrets: Secrets) -> Result<Settings, Problems> {
-    let no_environment = environment().source(Some(::config::Map::new()));
-    read(File::from_str(text, FileFormat::Toml), no_environment, secrets)
+    let no_environment = environment().source(Some(Map::new()));
+    read(Text { text: text.to_owned(), origin: None }, no_environment, secrets)
 }
 
 fn environment() -> Environment {
@@ -208,16 +227,13 @@ fn environment() -> Environment {
 const NO_UNICODE: &str = "contains non-Unicode data";
 
 /// All that is set, whatever it is.
-fn collect<S: Source + Send + Sync + 'static>(
-    file: S,
-    environment: Environment,
-) -> Result<::config::Map<String, ::config::Value>, Problems> {
+fn collect(file: Text, environment: Environment) -> Result<Map<String, Value>, Problems> {
     let all = ::config::Config::builder().add_source(file).add_source(environment).build();
     all.and_then(|all| all.collect()).map_err(|error| whole(&error))
 }
 
 /// What is wrong with the file or the environment as a whole.
-fn whole(error: &::config::ConfigError) -> Problems {
+fn whole(error: &ConfigError) -> Problems {
     // A TOML error quotes the line that it is about, one of the environment its value, and a secret may stand there.
     let text = error.to_string();
     let text = text.find(NO_UNICODE).map_or(&*text, |at| &text[..at + NO_UNICODE.len()]);
@@ -225,11 +241,7 @@ fn whole(error: &::config::ConfigError) -> Problems {
     Problems(vec![Problem { key: String::new(), origin: None, what: kept.join(": ") }])
 }
 
-fn read<S: Source + Send + Sync + 'static>(
-    file: S,
-    environment: Environment,
-    secrets: Secrets,
-) -> Result<Settings, Problems> {
+fn read(file: Text, environment: Environment, secrets: Secrets) -> Result<Settings, Problems> {
     let mut reader = Reader::new(collect(file, environment)?, secrets);
     let xmpp = Xmpp::read(&mut reader);
     let onboarding = Onboarding::read(&mut reader);
@@ -471,6 +483,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_called_as_it_was_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rosterd.toml");
+        std::fs::write(&path, format!("{LEAST}sweep_rate = 0\n")).unwrap();
+        let problems = load(Some(&path)).unwrap_err().to_string();
+        assert!(problems.ends_with(&format!("wanted (set in {})", path.display())), "{problems}");
+        std::fs::write(&path, "[xmpp\n").unwrap();
+        let problems = load(Some(&path)).unwrap_err().to_string();
+        assert!(problems.ends_with(&format!(" in {}", path.display())), "{problems}");
+    }
+
+    #[test]
     fn the_environment_wins() {
         let set = [
             ("ROSTERD__XMPP__SERVER", "[::1]:5"),
@@ -480,7 +504,7 @@ mod tests {
             ("OTHER", "x"),
         ];
         let environment = environment().source(Some(set.map(|(key, value)| (key.to_owned(), value.to_owned())).into()));
-        let settings = read(File::from_str(LEAST, FileFormat::Toml), environment, Secrets::Read(None)).unwrap();
+        let settings = read(Text { text: LEAST.to_owned(), origin: None }, environment, Secrets::Read(None)).unwrap();
         assert_eq!(settings.xmpp.server, "[::1]:5");
         assert_eq!(settings.xmpp.sweep_rate, 7);
         assert_eq!(settings.availability.precedence.order()[0].as_str(), "available");
