@@ -109,8 +109,11 @@ pub(super) fn metrics(settings: &Settings) -> Result<String, Failure> {
 
 async fn connect_running(socket: &Path) -> Result<UnixStream, Failure> {
     connect(socket).await?.ok_or_else(|| {
-        let what =
-            anyhow!("rosterd does not run (start it with `rosterd serve`): nobody answers on {}", socket.display());
+        let what = anyhow!(
+            "rosterd does not run (start it with `rosterd serve`): nobody answers on {}. If it was started before \
+             [admin] socket was changed, restart it: it still answers on the old one",
+            socket.display()
+        );
         Failure::new(Code::Unavailable, what)
     })
 }

@@ -144,3 +144,18 @@ async fn a_certificate_that_can_not_be_used_fails_and_nothing_changes() -> Resul
     ensure!(said == "http.hsts: 1day -> 2days\n", "{said}");
     daemon.stop().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_socket_was_changed_it_says_what_to_do() -> Result<()> {
+    let place = place()?;
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    place.change("admin.sock", "another.sock")?;
+    let said = place.bad(69, &["reload"], "")?;
+    ensure!(said.contains("another.sock. If it was started before [admin] socket was changed, restart it"), "{said}");
+    daemon.stop().await?;
+    daemon.start_again()?;
+    daemon.serves().await?;
+    place.good(&["reload"], "")?;
+    daemon.stop().await
+}
