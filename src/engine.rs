@@ -168,6 +168,7 @@ impl Engine {
             readers: readers.clone(),
             turns,
             standing,
+            times: pulse.times.clone(),
             metrics: metrics.clone(),
             facts: fact_sender.downgrade(),
             watching: Arc::new(Semaphore::new(1)),
@@ -198,6 +199,7 @@ impl Engine {
             link: (LinkPhase::Down, now()),
         };
         engine.metrics.engine().link_changed(engine.returns.now());
+        engine.pulse.times.changed(engine.returns.now());
         (engine, handle, fact_sender)
     }
 
@@ -376,6 +378,7 @@ impl Engine {
                 metrics.swept(moment.saturating_duration_since(since));
             }
             metrics.link_changed(self.returns.now());
+            self.pulse.times.changed(self.returns.now());
             self.link = (link, moment);
         }
         metrics.worked(moment.saturating_duration_since(woke));

@@ -6,7 +6,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    domain::{Desk, LinkPhase},
+    clock,
+    domain::{Desk, LinkPhase, UnixTime},
     engine::Handle,
     lifecycle::notify,
 };
@@ -35,17 +36,21 @@ pub(super) async fn tell(handle: Handle, mut told: String, stop: CancellationTok
 
 /// How it is now.
 pub(super) fn text(handle: &Handle) -> String {
-    let text = handle.read(link);
+    let text = handle.read(|desk| link(desk, handle.next_try()));
     handle.shortage().map_or(text.clone(), |short| format!("{text}. Changes are refused: {short}"))
 }
 
-fn link(desk: &Desk) -> String {
+fn link(desk: &Desk, next_try: Option<UnixTime>) -> String {
     match (desk.link(), desk.link_trouble()) {
         (LinkPhase::Up, _) => "Linked to the chat server".to_owned(),
         (LinkPhase::Sweeping { done, total }, _) => {
             format!("Linked to the chat server, asking everybody for their presence: {done} of {total}")
         }
-        (LinkPhase::Down, Some(why)) => format!("No link to the chat server, trying again: {why}"),
+        (LinkPhase::Down, Some(why)) => {
+            // The moment, and not how long it is until then: this text stays while time goes on.
+            let next = next_try.map_or(String::new(), |at| format!(" (next try at {})", clock::write(at)));
+            format!("No link to the chat server, trying again: {why}{next}")
+        }
         (LinkPhase::Down, None) => "Connecting to the chat server".to_owned(),
     }
 }

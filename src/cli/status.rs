@@ -33,11 +33,7 @@ impl Status {
 }
 
 fn table(status: &admin::Status) -> String {
-    let mut text = match &status.link {
-        Link::Up => "link: up\n".to_owned(),
-        Link::Sweeping { done, total } => format!("link: up, asking everybody for their presence: {done}/{total}\n"),
-        Link::Down { why } => format!("link: down: {}\n", why.as_deref().unwrap_or("not connected yet")),
-    };
+    let mut text = format!("link: {}\n", link(status));
     text += &onboarding(&status.onboarding);
     if let Some(failure) = &status.store_failure {
         text += &format!("store: failed: {failure}\n");
@@ -59,6 +55,20 @@ fn table(status: &admin::Status) -> String {
         let _ = writeln!(text, "{:width$}  {:11}  {working:11}  {on}", queue.name, queue.show);
     }
     text
+}
+
+/// How the link is, since when, and when it is tried next.
+pub(super) fn link(status: &admin::Status) -> String {
+    let since = status.link_since.as_ref().map_or(String::new(), |since| format!("since {since}"));
+    match &status.link {
+        Link::Up => format!("up {since}").trim_end().to_owned(),
+        Link::Sweeping { done, total } => format!("up, asking everybody for their presence: {done}/{total}"),
+        Link::Down { why, next_try_in } => {
+            let next = next_try_in.map_or("trying now".to_owned(), |seconds| format!("next try in {seconds} s"));
+            let told = [since, next].into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join(", ");
+            format!("down: {} ({told})", why.as_deref().unwrap_or("not connected yet"))
+        }
+    }
 }
 
 /// How operators are brought to let us see them, where that is not the ordinary way.
@@ -153,6 +163,7 @@ mod tests {
         let status = admin::Status {
             version: String::new(),
             link: Link::Up,
+            link_since: Some("2026-11-22T02:00:00Z".into()),
             onboarding: admin::Onboarding { method: "privilege".into(), in_use: Some("subscribe".into()) },
             store_failure: None,
             queues: vec![queue("law", "chat", 1, on), queue("a-long-name", "unavailable", 0, Vec::new())],
@@ -160,7 +171,7 @@ mod tests {
             tally: TallyStatus { unknown_shows: 0, stale: 0, strangers: 0, dropped: std::collections::BTreeMap::new() },
         };
         insta::assert_snapshot!(table(&status), @r"
-        link: up
+        link: up since 2026-11-22T02:00:00Z
         onboarding: people are asked, since privilege can not be used now: the log says why
         not approved yet, so not seen: eve@example.org
 
@@ -168,5 +179,10 @@ mod tests {
         law          chat         1 of 2       lee (chat, gone a moment ago), bob (chat), ann (suspended, away), kim (suspended until 2026-11-22T02:30:00Z: lunch; xa)
         a-long-name  unavailable  0 of 2       nobody
         ");
+        let down = |next_try_in| Link::Down { why: Some("cut".to_owned()), next_try_in };
+        let status = admin::Status { link: down(Some(12)), ..status };
+        assert_eq!(link(&status), "down: cut (since 2026-11-22T02:00:00Z, next try in 12 s)");
+        let status = admin::Status { link: down(None), ..status };
+        assert_eq!(link(&status), "down: cut (since 2026-11-22T02:00:00Z, trying now)");
     }
 }

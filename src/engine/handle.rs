@@ -11,7 +11,7 @@ use tracing::Span;
 use super::{
     Fact,
     audit::{AuditError, Page, Readers},
-    pulse::Turn,
+    pulse::{Times, Turn},
 };
 use crate::{
     clock::Clock,
@@ -74,6 +74,7 @@ pub struct Handle {
     pub(super) readers: Readers,
     pub(super) turns: mpsc::Sender<Turn>,
     pub(super) standing: watch::Receiver<()>,
+    pub(super) times: Arc<Times>,
     pub(super) metrics: Metrics,
     /// Only looked at: who has the handle keeps no link waiting.
     pub(super) facts: mpsc::WeakSender<Fact>,

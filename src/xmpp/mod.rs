@@ -45,7 +45,7 @@ use self::{
 };
 use crate::{
     config::Secret,
-    domain::Name,
+    domain::{Name, UnixTime},
     engine::{Fact, Handle},
     telemetry,
 };
@@ -101,6 +101,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
         let (server, domain) = (settings.server.as_str(), settings.domain.as_str());
         // Of the highest level, so that every line of the link has it.
         let span = error_span!("link", id = number, server, domain);
+        engine.set_next_try(None);
         let opened = tokio::select! {
             opened = Link::open(&settings).instrument(span.clone()) => opened,
             () = stop.cancelled() => return,
@@ -133,6 +134,7 @@ pub async fn run(settings: Settings, engine: Handle, facts: mpsc::Sender<Fact>, 
         }
         let retry_in = backoff.wait(lasted, getrandom::u32().unwrap_or(u32::MAX));
         span.in_scope(|| warn!(error = why, ?retry_in, "link down"));
+        engine.set_next_try(Some(UnixTime(engine.clock().now().0 + retry_in.as_secs())));
         tokio::select! {
             sent = facts.send(Fact::LinkDown(why)) => if sent.is_err() { return },
             () = stop.cancelled() => return,

@@ -116,7 +116,7 @@ impl Site {
 
     /// Waits until the link is up and everybody was heard.
     pub(crate) async fn up(&self) -> Result<()> {
-        self.until_status("link: up\n").await.map(drop)
+        self.until_status("link: up since").await.map(drop)
     }
 
     /// Changes a line of the configuration. It counts from the next start on.

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, net::TcpListener, os::unix::fs::PermissionsExt, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::{Place, backup, daemon::Daemon, place};
 
@@ -115,10 +117,73 @@ async fn with_the_daemon() -> Result<()> {
         "ok       certificate  ",
         &format!("ok       daemon       version {} runs", env!("CARGO_PKG_VERSION")),
         "problem  link         down: ",
+        "(since 20",
         "ok       approvals    ",
         "ok       store        32 records and 1 entries of the audit log, all good",
     ] {
         ensure!(said.contains(line), "{line}: {said}");
     }
     daemon.stop().await
+}
+
+#[test]
+fn what_is_wrong_with_the_certificate() -> Result<()> {
+    let place = place()?.closed()?;
+    let folder = place.folder.path();
+    let (key, other) = (KeyPair::generate()?, KeyPair::generate()?);
+    let mut expired = CertificateParams::new(["localhost".to_owned()])?;
+    (expired.not_before, expired.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+    fs::write(folder.join("cert.pem"), expired.self_signed(&key)?.pem())?;
+    fs::write(folder.join("key.pem"), key.serialize_pem())?;
+    fs::set_permissions(folder.join("key.pem"), fs::Permissions::from_mode(0o600))?;
+    let keys = format!("[http]\ntls_cert = '{0}/cert.pem'\ntls_key = '{0}/key.pem'\n", folder.display());
+    fs::write(&place.site.config, fs::read_to_string(&place.site.config)?.replace("[http]\n", &keys))?;
+    let certificate = |what: &str| -> Result<String> {
+        let said = place.examined(4)?;
+        let line = said.lines().find(|line| line.contains("  certificate  ")).context(what.to_owned())?;
+        Ok(line.to_owned())
+    };
+    let line = certificate("expired")?;
+    ensure!(line.starts_with("problem") && line.contains("2021-01-01") && line.contains("To do: "), "{line}");
+    fs::write(folder.join("key.pem"), other.serialize_pem())?;
+    let line = certificate("another key")?;
+    ensure!(line.starts_with("problem") && line.contains("key.pem"), "{line}");
+    fs::remove_file(folder.join("cert.pem"))?;
+    ensure!(place.examined(4)?.contains("http.tls_cert: could not read"));
+    Ok(())
+}
+
+#[test]
+fn a_clock_that_is_behind_what_was_stored() -> Result<()> {
+    let place = place()?.closed()?;
+    place.good(&["account", "add", "acme", "--password-stdin"], "correct horse\n")?;
+    // As if it had been stored in a hundred years.
+    let backup = place.good(&["backup", "-"], "")?;
+    let mut lines: Vec<_> = backup.lines().map(str::to_owned).collect();
+    let footer = lines.pop().context("it has a last line")?;
+    for line in lines.iter_mut().filter(|line| line.starts_with("{\"noted\":")) {
+        let at = line.find("\"at\":").context("it says when")? + 5;
+        let end = line[at..].find(|c: char| !c.is_ascii_digit()).context("it goes on")? + at;
+        line.replace_range(at..end, "4900000000");
+    }
+    let text = lines.join("\n") + "\n";
+    let sum = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |sum, byte| sum + &format!("{byte:02x}"));
+    let mut footer: Value = serde_json::from_str(&footer)?;
+    footer["end"]["sha256"] = sum.into();
+    place.good(&["restore", "--force", "-"], &format!("{text}{footer}\n"))?;
+    let said = place.examined(4)?;
+    ensure!(said.contains("problem  clock        it is ") && said.contains("was stored at 2125-"), "{said}");
+    ensure!(said.contains("timedatectl"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn a_disk_that_is_short() -> Result<()> {
+    let place = place()?.closed()?;
+    let text = fs::read_to_string(&place.site.config)?;
+    fs::write(&place.site.config, text.replace("[store]\n", "[store]\nmin_free = \"1000000GiB\"\n"))?;
+    let said = place.examined(4)?;
+    ensure!(said.contains("problem  disk         ") && said.contains("are to stay free ([store] min_free)"), "{said}");
+    ensure!(said.contains("To do: make room"), "{said}");
+    Ok(())
 }

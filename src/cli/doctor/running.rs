@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::{super::status::not_approved, finding::Finding};
+use super::{
+    super::status::{self, not_approved},
+    finding::Finding,
+};
 use crate::{
     config::Settings,
     http::admin::{Link, Status},
@@ -36,13 +39,8 @@ fn version(status: &Status) -> Finding {
 
 fn link(status: &Status) -> Finding {
     match &status.link {
-        Link::Up => Finding::ok("link", "up"),
-        Link::Sweeping { done, total } => {
-            Finding::ok("link", format!("up, and everybody is being asked for their presence: {done} of {total}"))
-        }
-        Link::Down { why } => {
-            Finding::problem("link", format!("down: {}", why.as_deref().unwrap_or("not connected yet")), HINT)
-        }
+        Link::Up | Link::Sweeping { .. } => Finding::ok("link", status::link(status)),
+        Link::Down { .. } => Finding::problem("link", status::link(status), HINT),
     }
 }
 
@@ -78,5 +76,40 @@ pub(super) fn server(settings: &Settings) -> Finding {
     match reached {
         Ok(_) => Finding::ok("link", format!("something listens on {server}")),
         Err(error) => Finding::problem("link", format!("{server} can not be reached: {error}"), HINT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(waiting: usize) -> Status {
+        let operator = |number: usize| {
+            let reasons = if number < waiting { ["not-approved"] } else { ["show-chat"] };
+            json!({ "id": number, "name": "x", "jid": format!("user{number}@example.org"), "show": "unavailable",
+                    "status": null, "enabled": true, "reasons": reasons, "resources": [] })
+        };
+        let queue = json!({ "id": 1, "name": "law", "jid": "", "account": "", "show": "", "status": "", "reasons": [],
+                            "ready": 0, "enabled": 0, "operators": (0..8).map(operator).collect::<Vec<_>>() });
+        let tally = json!({ "unknown_shows": 0, "stale": 0, "strangers": 0, "dropped": {} });
+        let status = json!({ "version": "", "link": { "state": "up" }, "onboarding": { "method": "", "in_use": null },
+                             "store_failure": null, "queues": [queue], "tally": tally, "tasks": 0 });
+        serde_json::from_value(status).unwrap()
+    }
+
+    #[test]
+    fn who_has_not_said_yes() {
+        let said = |waiting| approvals(&status(waiting)).to_string();
+        assert_eq!(said(0), "ok       approvals    nobody who is assigned has to say yes yet");
+        let two = said(2);
+        assert!(two.starts_with("warning  approvals    2 have not said yes"), "{two}");
+        assert!(two.contains(": user0@example.org, user1@example.org. To do: tell them"), "{two}");
+        let many = said(8);
+        assert!(
+            many.contains("8 have not") && many.contains("user4@example.org, ...") && !many.contains("user5"),
+            "{many}"
+        );
     }
 }

@@ -17,6 +17,9 @@ pub struct Status {
     pub version: String,
     /// How the link is.
     pub link: Link,
+    /// Since when it is so (RFC 3339).
+    #[serde(default)]
+    pub link_since: Option<String>,
     /// How operators are brought to let us see them.
     pub onboarding: Onboarding,
     /// Why nothing can be stored any more, if that is so.
@@ -46,6 +49,9 @@ pub enum Link {
     Down {
         /// Why.
         why: Option<String>,
+        /// In how many seconds it is tried again; `null` while it is being tried.
+        #[serde(default)]
+        next_try_in: Option<u64>,
     },
     /// It is there, and everybody is being asked.
     Sweeping {
@@ -144,11 +150,13 @@ pub fn status(handle: &Handle) -> Status {
     let store_failure =
         handle.failure().or_else(|| handle.shortage()).map(|failure| crate::telemetry::chain(&*failure));
     let tasks = tokio::runtime::Handle::try_current().map_or(0, |runtime| runtime.metrics().num_alive_tasks());
+    let next_try_in = handle.next_try().map(|at| at.0.saturating_sub(handle.clock().now().0));
     handle.read(|desk| Status {
         tasks,
+        link_since: Some(clock::write(handle.link_since())),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         link: match desk.link() {
-            LinkPhase::Down => Link::Down { why: desk.link_trouble().map(str::to_owned) },
+            LinkPhase::Down => Link::Down { why: desk.link_trouble().map(str::to_owned), next_try_in },
             LinkPhase::Sweeping { done, total } => Link::Sweeping { done, total },
             LinkPhase::Up => Link::Up,
         },
