@@ -175,6 +175,19 @@ pub fn desk_of(settings: &Settings, records: Vec<Record>) -> Result<Desk, String
     Desk::restore(policy(settings), records, now).map_err(|error| format!("the records do not fit together: {error}"))
 }
 
+/// Of records that were saved from a damaged store those that fit together, and in words what does not.
+#[must_use]
+pub fn what_fits(settings: &Settings, records: Vec<Record>) -> (Vec<Record>, Vec<String>) {
+    let now = tokio::time::Instant::now().into_std();
+    let is_numbered = matches!(records.first(), None | Some(Record::NextId(_)));
+    let (fit, unfit) = Desk::what_fits(policy(settings), records, now);
+    let mut unfit: Vec<_> = unfit.iter().map(|it| format!("{it}, so it is left out")).collect();
+    if !is_numbered {
+        unfit.push("the next number to give: one that was given before may be given again".to_owned());
+    }
+    (fit, unfit)
+}
+
 /// Opens the store in a thread of its own. `None`: a signal to stop came first.
 async fn open(settings: &Settings, signals: &mut Signals, reload: &Reload) -> anyhow::Result<Option<Core>> {
     notify::status("Opening the store");

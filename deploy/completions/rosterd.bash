@@ -653,12 +653,16 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__doctor)
-            opts="-h --json --config --help"
+            opts="-h --json --salvage --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --salvage)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1543,7 +1547,7 @@ _rosterd() {
             return 0
             ;;
         rosterd__subcmd__restore)
-            opts="-h --force --config --help"
+            opts="-h --force --accept-losses --config --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -149,6 +149,7 @@ complete -c rosterd -n "__fish_rosterd_using_subcommand audit" -s h -l help -d '
 complete -c rosterd -n "__fish_rosterd_using_subcommand status" -l config -d 'The configuration file [default: /etc/rosterd/rosterd.toml]. Environment variables `ROSTERD__SECTION__KEY` go over it' -r -F
 complete -c rosterd -n "__fish_rosterd_using_subcommand status" -l json -d 'Print everything as JSON, with the reasons of every show'
 complete -c rosterd -n "__fish_rosterd_using_subcommand status" -s h -l help -d 'Print help'
+complete -c rosterd -n "__fish_rosterd_using_subcommand doctor" -l salvage -d 'For a damaged store without a backup: write every record that can be read to this file, and name what can not be. rosterd has to be stopped; a copy is read. `rosterd restore --accept-losses` takes the file' -r -F
 complete -c rosterd -n "__fish_rosterd_using_subcommand doctor" -l config -d 'The configuration file [default: /etc/rosterd/rosterd.toml]. Environment variables `ROSTERD__SECTION__KEY` go over it' -r -F
 complete -c rosterd -n "__fish_rosterd_using_subcommand doctor" -l json -d 'Print everything as JSON'
 complete -c rosterd -n "__fish_rosterd_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -157,6 +158,7 @@ complete -c rosterd -n "__fish_rosterd_using_subcommand backup" -l force -d 'Rep
 complete -c rosterd -n "__fish_rosterd_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rosterd -n "__fish_rosterd_using_subcommand restore" -l config -d 'The configuration file [default: /etc/rosterd/rosterd.toml]. Environment variables `ROSTERD__SECTION__KEY` go over it' -r -F
 complete -c rosterd -n "__fish_rosterd_using_subcommand restore" -l force -d 'Where there is a store already, rename that and go on'
+complete -c rosterd -n "__fish_rosterd_using_subcommand restore" -l accept-losses -d 'Take a file that was saved from a damaged store (`rosterd doctor --salvage`), without what its first line says is missing'
 complete -c rosterd -n "__fish_rosterd_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rosterd -n "__fish_rosterd_using_subcommand export" -l config -d 'The configuration file [default: /etc/rosterd/rosterd.toml]. Environment variables `ROSTERD__SECTION__KEY` go over it' -r -F
 complete -c rosterd -n "__fish_rosterd_using_subcommand export" -s h -l help -d 'Print help'

@@ -33,15 +33,25 @@ pub(super) struct Restore {
     /// Where there is a store already, rename that and go on.
     #[arg(long)]
     force: bool,
+    /// Take a file that was saved from a damaged store (`rosterd doctor --salvage`), without what its first line says is missing.
+    #[arg(long)]
+    accept_losses: bool,
 }
 
 impl Restore {
     pub(super) fn run(self, settings: &Settings) -> Result<(), Failure> {
-        let Self { file, force } = &self;
+        let Self { file, force, accept_losses } = &self;
         app::not_as_root(&settings.store.path)?;
         not_while_it_runs(settings)?;
         let bar = terminal::counting("reading");
         let (mut backup, tally) = self.read(|lines| bar.set_position(lines))?;
+        let losses = backup.head.lost.len();
+        if losses > 0 && !accept_losses {
+            let what = "it was saved from a damaged store, and is incomplete";
+            return Err(
+                self.damaged(anyhow!("{what}: {}. Say --accept-losses to go on without", backup.head.lost.join("; ")))
+            );
+        }
         backup.records.sort_by_cached_key(Record::key);
         let twice = backup.records.windows(2).find(|pair| matches!(pair, [one, next] if one.key() == next.key()));
         if let Some([record, ..]) = twice {
@@ -65,6 +75,9 @@ impl Restore {
         };
         let Tally { records, entries, .. } = tally;
         say(format_args!("{records} records and {entries} entries of the audit log restored from {from}"));
+        if losses > 0 {
+            say(format_args!("what its first line says is missing ({losses}) is not there"));
+        }
         if let Some(aside) = aside {
             say(format_args!("what was there before is kept in {}", aside.display()));
         }

@@ -61,6 +61,20 @@ pub enum Write {
 }
 
 impl Record {
+    /// The highest number that it has or names.
+    pub(super) fn highest(&self) -> u32 {
+        match self {
+            Self::NextId(next) => next.saturating_sub(1),
+            Self::Account(it) => it.id.get(),
+            Self::User(it) => it.id.get(),
+            Self::Queue(it) => it.id.get(),
+            Self::Operator(it) => it.queue.get().max(it.user.get()),
+            Self::Subscriber(it) => it.queue.get(),
+            Self::Session(it) => it.account.get(),
+            Self::Token(it) => it.account.get(),
+        }
+    }
+
     /// What it is found by.
     #[must_use]
     pub fn key(&self) -> Key {

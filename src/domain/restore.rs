@@ -43,6 +43,28 @@ impl Desk {
         Ok(desk)
     }
 
+    /// Of records in the order of their keys those that make a good desk, and what is wrong with the others: what names one
+    /// that is gone goes too. Where it is not known which number is the next, it is one behind all that are there.
+    #[must_use]
+    pub fn what_fits(policy: Policy, records: Vec<Record>, now: Instant) -> (Vec<Record>, Vec<Inconsistent>) {
+        let (mut desk, mut events) = (Self::new(policy, now), Vec::new());
+        let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+        let next = match records.first() {
+            Some(Record::NextId(_)) | None => None,
+            Some(_) => Some(Record::NextId(records.iter().map(Record::highest).max().unwrap_or_default() + 1)),
+        };
+        for record in next.into_iter().chain(records) {
+            match desk.fits(&record) {
+                Ok(()) => {
+                    fit.push(record.clone());
+                    desk.put(record, &mut events);
+                }
+                Err(what) => unfit.push(Inconsistent { key: record.key(), what }),
+            }
+        }
+        (fit, unfit)
+    }
+
     /// Whether a desk with these records would be a good one.
     pub(super) fn tried_with(&self, records: &[Record]) -> Result<(), Inconsistent> {
         Self::restore(self.policy.clone(), records.iter().cloned(), self.began).map(|_| ())

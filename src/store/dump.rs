@@ -37,6 +37,9 @@ pub const LINE_MOST: usize = 16 << 20;
 
 const BUFFER: usize = 256 << 10;
 
+/// How many losses are named in a file that was saved from a damaged store: they stand in one line.
+const LOST_MOST: usize = 10_000;
+
 /// How many records there are between two reports of progress.
 const PROGRESS_EVERY: u64 = 1_024;
 
@@ -60,6 +63,9 @@ pub enum DumpError {
     /// It is a backup, and an export is wanted.
     #[error("line 1: this is a backup, which `rosterd restore` reads: an export is wanted here")]
     Backup,
+    /// It was saved from a damaged store, and something is missing.
+    #[error("line 1: the file is incomplete: `rosterd restore --accept-losses` takes it")]
+    Incomplete,
     /// Whoever wrote it could not go on.
     #[error("it breaks off, since {0}")]
     BrokenOff(String),
@@ -234,12 +240,14 @@ pub enum Part {
 }
 
 /// What the first line says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Head {
     /// When a backup was made; of an export it is not known.
     pub written: Option<UnixTime>,
     /// The number of the next entry of the audit log.
     pub next: Option<u64>,
+    /// What could not be read of the damaged store that it was saved from, in words; nothing of a file that is complete.
+    pub lost: Vec<String>,
 }
 
 /// Writes everything in `snapshot`. `progress` is told how many lines have been written, now and then. What stops the snapshot is
@@ -310,7 +318,7 @@ pub fn read_parts(input: impl BufRead, mut each: impl FnMut(Part)) -> Result<(He
         tally.count(&part);
         each(part);
     })?;
-    Ok((Head { written: header.written.map(UnixTime), next: header.next }, tally))
+    Ok((Head { written: header.written.map(UnixTime), next: header.next, lost: header.lost }, tally))
 }
 
 /// Writes an export. `progress` is told how many records have been written, now and then and at the end.
@@ -319,6 +327,20 @@ pub fn read_parts(input: impl BufRead, mut each: impl FnMut(Part)) -> Result<(He
 /// What `out` answers.
 pub fn write_records(records: &[Record], out: impl io::Write, progress: impl FnMut(u64)) -> io::Result<()> {
     write_lines(records, None, out, progress)
+}
+
+/// Writes an export of what was saved from a damaged store; what was lost stands in its first line.
+///
+/// # Errors
+/// What `out` answers.
+pub fn write_salvaged(records: &[Record], lost: &[String], out: impl io::Write) -> io::Result<()> {
+    let mut named: Vec<_> = lost.iter().take(LOST_MOST).cloned().collect();
+    if lost.len() > named.len() {
+        named.push(format!("and {} more", lost.len() - named.len()));
+    }
+    let mut lines = Lines::begin(out, &Header { lost: named, ..Header::of(Record::FILE) })?;
+    records.iter().try_for_each(|record| lines.put(record))?;
+    lines.end()
 }
 
 /// Reads an export. `progress` is told how many records have been read, now and then and at the end. The records come as they
@@ -397,11 +419,14 @@ struct Header<'a> {
     /// In a change, and in a backup: the number of the next entry of the audit log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next: Option<u64>,
+    /// In an export that was saved from a damaged store: what could not be read, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<String>,
 }
 
 impl Header<'_> {
     fn of(file: &'static str) -> Self {
-        Self { rosterd: file.into(), version: VERSION, written: None, next: None }
+        Self { rosterd: file.into(), version: VERSION, written: None, next: None, lost: Vec::new() }
     }
 }
 
@@ -620,6 +645,10 @@ fn check_header<T: Line>(text: &[u8]) -> Result<Header<'static>, DumpError> {
         file if file == T::FILE || Some(file) == T::OR => {}
         file if file == Part::FILE && T::FILE == Record::FILE => return Err(DumpError::Backup),
         _ => return Err(DumpError::Foreign { wanted: T::FILE }),
+    }
+    // Only who reads backups says whether losses are accepted.
+    if !header.lost.is_empty() && T::FILE != Part::FILE {
+        return Err(DumpError::Incomplete);
     }
     match header.version {
         OLDEST..=VERSION => Ok(header),

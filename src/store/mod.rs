@@ -72,7 +72,8 @@ pub enum StoreError {
     /// What is there can not be read.
     #[error(
         "the store in {path} is damaged: {what}. To go on: stop rosterd, and put the newest backup back with \
-         `rosterd restore --force FILE`, which keeps that folder under another name; `rosterd doctor` says more"
+         `rosterd restore --force FILE`, which keeps that folder under another name; `rosterd doctor` says more. Without a \
+         backup, `rosterd doctor --salvage FILE` saves what can be read"
     )]
     Damaged {
         /// The database's folder.

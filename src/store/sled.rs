@@ -51,9 +51,10 @@ use crate::{
 };
 
 mod restore;
+mod salvage;
 mod snapshot;
 
-pub use self::restore::Backup;
+pub use self::{restore::Backup, salvage::Salvaged};
 
 /// The most writes that are made in one transaction.
 pub const CHUNK: usize = 4_096;

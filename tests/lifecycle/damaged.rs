@@ -3,9 +3,13 @@
 
 use std::{fs, os::unix::fs::FileExt, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
+use rosterd::{
+    domain::{Account, AccountId, BareJid, Key, Name, Operator, Queue, QueueId, Record, User, UserId},
+    store::{dump, record},
+};
 
-use super::{Place, backup, place};
+use super::{Place, backup, daemon::Daemon, place};
 
 #[derive(Debug, Clone, Copy)]
 enum Damage {
@@ -139,4 +143,76 @@ fn what_is_not_ours_is_left_alone() -> Result<()> {
     ensure!(!is_readable(&place, "a foreign folder", &whole)?);
     ensure!(names(&store)? == ["letter.txt"], "nothing came, and nothing went");
     Ok(())
+}
+
+/// An account with a queue that 200 users staff.
+fn staffed() -> Result<Vec<Record>> {
+    let (account, queue) = (AccountId::new(1).context("not 0")?, QueueId::new(2).context("not 0")?);
+    let name = |text: &str| Name::parse(text, Name::QUEUE_MOST).map_err(|error| anyhow!("{error}"));
+    let law = Queue { id: queue, account, name: name("law")?, email: None, avatar: None, transcripts: false };
+    let mut records = vec![
+        Record::NextId(203),
+        Record::Account(Account::owned(account, name("acme")?, "x".into())),
+        Record::Queue(law),
+    ];
+    for number in 3..203 {
+        let user = UserId::new(number).context("not 0")?;
+        let jid = BareJid::parse(&format!("user{number}@localhost")).map_err(|error| anyhow!(error))?;
+        records.push(Record::User(User { id: user, account, name: name(&format!("user{number}"))?, jid, email: None }));
+        records.push(Record::Operator(Operator { queue, user, suspended: None }));
+    }
+    records.sort_by_cached_key(Record::key);
+    Ok(records)
+}
+
+/// Flips a bit of what is kept under this key, as the database has it.
+fn damage(store: &Path, key: &Key) -> Result<()> {
+    let db = sled::Config::new().path(store).segment_size(4 << 20).flush_every_ms(None).open()?;
+    let key = record::write_key(key);
+    let mut value = db.get(&key)?.context("it is there")?.to_vec();
+    *value.last_mut().context("it is not empty")? ^= 1;
+    db.insert(key, value)?;
+    db.flush()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_can_be_read_of_a_damaged_store_is_saved() -> Result<()> {
+    let place = place()?;
+    let (mut records, saved) = (staffed()?, place.file("saved"));
+    let mut text = Vec::new();
+    dump::write_records(&records, &mut text, |_| ())?;
+    place.good(&["import", "-"], &String::from_utf8(text)?)?;
+    let whole = place.good(&["doctor", "--salvage", &place.file("whole")], "")?;
+    ensure!(whole.starts_with("403 records saved to "), "{whole}");
+
+    let user = UserId::new(50).context("not 0")?;
+    damage(&place.site.state.join("store"), &Key::User(user))?;
+    let refused = place.bad(74, &["account", "list"], "")?;
+    ensure!(refused.contains("user 50") && refused.contains("rosterd doctor --salvage FILE"), "{refused}");
+    let said = place.rosterd(&["doctor", "--salvage", &saved], "")?;
+    ensure!(said.code == Some(3) && said.out.starts_with("401 records saved to "), "{said:?}");
+    for lost in ["lost: user 50: its checksum does not match", "there is no user 50, so it is left out"] {
+        ensure!(said.error.contains(lost), "{lost}: {said:?}");
+    }
+    ensure!(fs::read_to_string(&saved)?.lines().next().is_some_and(|line| line.contains("user 50")), "it is marked");
+    ensure!(place.bad(74, &["account", "list"], "")? == refused, "the store is as it was");
+
+    // It is no export that somebody takes for a whole one.
+    ensure!(place.bad(65, &["import", &saved], "")?.contains("the file is incomplete"));
+    let incomplete = place.bad(65, &["restore", "--force", &saved], "")?;
+    ensure!(incomplete.contains("user 50") && incomplete.contains("--accept-losses"), "{incomplete}");
+    let restored = place.good(&["restore", "--force", "--accept-losses", &saved], "")?;
+    ensure!(restored.starts_with("401 records ") && restored.contains("is not there"), "{restored}");
+    let mut daemon = Daemon::start(place.site.clone())?;
+    daemon.serves().await?;
+    records.retain(|it| {
+        !matches!(it, Record::User(it) if it.id == user) && !matches!(it, Record::Operator(it) if it.user == user)
+    });
+    let mut wanted = Vec::new();
+    dump::write_records(&records, &mut wanted, |_| ())?;
+    ensure!(place.good(&["export", "-"], "")?.as_bytes() == wanted, "everything else is there");
+    let runs = place.bad(75, &["doctor", "--salvage", &place.file("again")], "")?;
+    ensure!(runs.contains("has to be stopped first"), "{runs}");
+    daemon.stop().await
 }

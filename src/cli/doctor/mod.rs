@@ -4,10 +4,11 @@ mod certificate;
 mod finding;
 mod machine;
 mod running;
+mod salvage;
 mod settings;
 mod stored;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use clap::Args;
@@ -30,10 +31,17 @@ pub(super) struct Doctor {
     /// Print everything as JSON.
     #[arg(long)]
     json: bool,
+    /// For a damaged store without a backup: write every record that can be read to this file, and name what can not be. rosterd
+    /// has to be stopped; a copy is read. `rosterd restore --accept-losses` takes the file.
+    #[arg(long, value_name = "FILE", conflicts_with = "json")]
+    salvage: Option<PathBuf>,
 }
 
 impl Doctor {
     pub(super) fn run(self, config: Option<&Path>) -> Result<(), Failure> {
+        if let Some(file) = &self.salvage {
+            return salvage::run(&config::load_without_secrets(config)?, file);
+        }
         let findings = examine(config)?;
         if self.json {
             say(serde_json::to_string_pretty(&findings).context("could not write the findings down")?);

@@ -28,8 +28,8 @@ use crate::{
 };
 
 const CHECK: &str = "store";
-const WAY_OUT: &str =
-    "stop rosterd, and put the newest backup back with `rosterd restore --force FILE`, which keeps what is there";
+const WAY_OUT: &str = "stop rosterd, and put the newest backup back with `rosterd restore --force FILE`, which keeps what is there; without a \
+     backup, `rosterd doctor --salvage FILE` saves what can be read";
 /// How far the newest entry may be ahead of the clock.
 const AHEAD_MOST: u64 = 60;
 
@@ -109,13 +109,13 @@ fn not_there(settings: &Settings, records: &[Record]) -> Option<Finding> {
 }
 
 /// A copy of the store, for as long as this lives.
-struct Copied {
+pub(super) struct Copied {
     state: PathBuf,
     scratch: PathBuf,
 }
 
 impl Copied {
-    fn make(state: &Path) -> Result<Option<Self>, Finding> {
+    pub(super) fn make(state: &Path) -> Result<Option<Self>, Finding> {
         let scratch = std::env::temp_dir().join(format!("rosterd-doctor-{}", std::process::id()));
         let text = |error: StoreError| finding(&error, telemetry::chain(&error));
         let size = store::size(state).map_err(text)?;
@@ -141,11 +141,17 @@ impl Copied {
     }
 
     fn read(&self) -> Result<Backup, Finding> {
-        self.read_all().map_err(|error| {
-            // Nobody knows the copy.
-            let text = telemetry::chain(&error);
-            finding(&error, text.replace(&self.scratch.display().to_string(), &self.state.display().to_string()))
-        })
+        self.read_all().map_err(|error| finding(&error, self.in_words(&error)))
+    }
+
+    /// What `question` finds in the copy, or why not, in words.
+    pub(super) fn asked<T>(&self, question: impl FnOnce(&Path) -> Result<T, StoreError>) -> Result<T, String> {
+        question(&self.scratch).map_err(|error| self.in_words(&error))
+    }
+
+    /// Nobody knows the copy.
+    fn in_words(&self, error: &StoreError) -> String {
+        telemetry::chain(error).replace(&self.scratch.display().to_string(), &self.state.display().to_string())
     }
 
     fn read_all(&self) -> Result<Backup, StoreError> {

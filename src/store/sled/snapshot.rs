@@ -173,7 +173,7 @@ fn after(key: &[u8]) -> Vec<u8> {
 }
 
 /// What is kept under `key`, with all of its parts.
-fn value_of(db: &Db, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
+pub(super) fn value_of(db: &Db, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
     let Some(first) = db.get(key).map_err(Fault::Sled)? else { return Ok(None) };
     let (mut value, mut last) = (first.to_vec(), first);
     for number in 1.. {
