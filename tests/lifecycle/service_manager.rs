@@ -1,10 +1,6 @@
 //! What a service manager is told (`sd_notify(3)`): the test is one.
 
-use std::{
-    fs,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::{
@@ -12,7 +8,7 @@ use tokio::{
     net::{TcpListener, TcpStream, UnixDatagram},
     sync::watch,
     task::JoinSet,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
