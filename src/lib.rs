@@ -82,7 +82,7 @@
 //!
 //! What comes over HTTPS goes through a seat (`http/seats.rs`: who is idle longest gives way, then who is slow), TLS, and a guard (`http/guard.rs`:
 //! what is silent, takes no answer, or makes up no requests, is cut off), and only then to HTTP, whose limits stand in
-//! `http/limits.rs`. Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is
+//! `http/limits.rs`. At a stop new connections are still answered a first request (`http/accept.rs`). Of a page of another site nothing is changed (`http/origin.rs`). What is read from files that may change is
 //! read anew on SIGHUP and by `rosterd reload` (`app/reload.rs`); certificates also when their files change
 //! (`http/tls/reload.rs`). Each key says whether another value of it counts at once or from the next start on
 //! ([`config::Taken`]), and the desk decides by another [`domain::Policy`] as if it had always been so

@@ -370,6 +370,42 @@ async fn a_stop_waits_for_the_request_in_flight() {
 }
 
 #[tokio::test]
+async fn a_stop_waits_for_a_first_request() {
+    bounded(async {
+        let world = World::new().await;
+        let (mut client, stream) = (world.client().await, world.connect(&["h2"]).await);
+        let (mut newer, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        world.tasks.spawn(connection);
+        world.stop.cancel();
+        while TcpStream::connect(world.address).await.is_ok() {}
+        let answer = client.send_request(request("GET", "/healthz", "", String::new())).await.unwrap();
+        assert_eq!(answer.headers()["connection"], "close");
+        assert_eq!(text(answer).await, r#"200 {"alive":true}"#);
+        let request = Request::get("https://localhost/healthz").body(Full::<Bytes>::default()).unwrap();
+        assert_eq!(text(newer.send_request(request).await.unwrap()).await, r#"200 {"alive":true}"#);
+        world.ended.await.unwrap().unwrap();
+        assert!(client.ready().await.is_err() && newer.ready().await.is_err(), "that was it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_long_for_who_asks_nothing() {
+    bounded(async {
+        let world = World::new().await;
+        let (silent, _client) = (TcpStream::connect(world.address).await.unwrap(), world.client().await);
+        tokio::time::pause();
+        let before = Instant::now();
+        world.stop.cancel();
+        world.ended.await.unwrap().unwrap();
+        assert!(before.elapsed() >= Duration::from_secs(1), "{:?}", before.elapsed());
+        assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
+        assert!(drained(silent).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_stop_does_not_wait_for_ever() {
     bounded(async {
         let world = World::new().await;

@@ -14,9 +14,13 @@ use axum::{
     BoxError,
     body::{Body, Bytes, HttpBody},
     extract::Request,
-    http::Response,
+    http::{HeaderValue, Response, Version, header},
 };
-use futures::{FutureExt, future::Map, task::AtomicWaker};
+use futures::{
+    FutureExt,
+    future::{Map, poll_fn},
+    task::AtomicWaker,
+};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Instant;
 use tower::Service;
@@ -50,6 +54,10 @@ pub(super) struct Activity {
     open: AtomicU64,
     /// Bytes that may come before the next request.
     credit: AtomicU64,
+    /// Whether anything was asked yet.
+    is_asked: AtomicBool,
+    /// Whether the server stops.
+    is_ending: AtomicBool,
     /// Whether it has to go, to make room for others.
     is_unwanted: AtomicBool,
     connection: AtomicWaker,
@@ -64,6 +72,8 @@ impl Activity {
             last: AtomicU64::new(0),
             open: AtomicU64::new(0),
             credit: AtomicU64::new(CREDIT_AT_FIRST),
+            is_asked: AtomicBool::new(false),
+            is_ending: AtomicBool::new(false),
             is_unwanted: AtomicBool::new(false),
             connection: AtomicWaker::new(),
             request_most,
@@ -102,6 +112,16 @@ impl Activity {
         self.is_unwanted.load(Ordering::SeqCst)
     }
 
+    /// Has clients told that what they ask from now on is the last, and waits until something was asked, now or ever.
+    pub(super) async fn last_asked(&self) {
+        self.is_ending.store(true, Ordering::SeqCst);
+        poll_fn(|cx| {
+            self.connection.register(cx.waker());
+            if self.is_asked.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
     /// Takes in that `bytes` came. False when that is more than requests can be made of: then they are made of something else.
     pub(super) fn spend(&self, bytes: usize) -> bool {
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -129,7 +149,9 @@ pub(super) struct Open {
 impl Open {
     pub(super) fn begin(activity: &Arc<Activity>) -> Arc<Self> {
         activity.goes_on();
+        activity.is_asked.store(true, Ordering::SeqCst);
         activity.open.fetch_add(ONE_OPEN, Ordering::SeqCst);
+        activity.connection.wake();
         let earned = |credit: u64| Some(credit.saturating_add(CREDIT_EACH).min(CREDIT_MOST));
         let _ = activity.credit.fetch_update(Ordering::SeqCst, Ordering::SeqCst, earned);
         Arc::new(Self { activity: activity.clone(), is_waiting: AtomicBool::new(false) })
@@ -210,11 +232,18 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let open = Open::begin(&self.activity);
+        // What is answered at once is sent before the connection is told to end, so the answer itself has to say it; later
+        // versions have frames for that.
+        let says_it_ends = request.version() <= Version::HTTP_11;
         let request = request.map(|body| Body::new(Awaited { body, open: Arc::downgrade(&open) }));
         let finish: Finish<S::Error> = Box::new(move |reply| {
             open.waits(false);
             open.activity.goes_on();
-            Ok(reply?.map(|body| Piecewise { body, rest: Bytes::new(), open }))
+            let mut reply = reply?;
+            if says_it_ends && open.activity.is_ending.load(Ordering::SeqCst) {
+                reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(reply.map(|body| Piecewise { body, rest: Bytes::new(), open }))
         });
         self.inner.call(request).map(finish)
     }

@@ -41,6 +41,9 @@ pub(super) const IDLE_MOST: Duration = Duration::from_secs(75);
 pub(super) const STALL_MOST: Duration = Duration::from_secs(20);
 /// How long requests in flight may go on once the server is told to stop.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
+/// How long a connection on which nothing was asked yet may take for that once the server is told to stop: so nobody is sent
+/// away who has come before. What it asks is answered within [`GRACE`].
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(1_500);
 /// The most bytes in a request's head.
 pub(super) const HEAD_MOST: u16 = 16 * 1_024;
 /// The most header lines in a request.

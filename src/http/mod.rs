@@ -2,6 +2,7 @@
 
 pub mod admin;
 
+mod accept;
 mod activity;
 mod auth;
 mod client;

@@ -11,21 +11,14 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
 };
 use axum_server::tls_rustls::RustlsAcceptor;
-use hyper_util::{
-    rt::{TokioExecutor, TokioTimer},
-    server::conn::auto,
-};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{
-    Control, Current, Settings, TlsError, Tools, admin,
+    Control, Current, Settings, TlsError, Tools, accept, admin,
     guard::Guard,
     headers, host,
-    limits::{
-        GRACE, HEAD_MOST, HEAD_WAIT, HEADERS_MOST, Limits, PATIENCE, RESETS_MOST, SEND_MOST, STREAMS_MOST, WINDOW,
-        WINDOWS,
-    },
+    limits::{Limits, PATIENCE},
     public_router, router,
     seats::Seats,
     stall::Sockets,
@@ -136,8 +129,9 @@ impl Server {
         let Some(wanted) = settings.metrics_listen else { return Ok(None) };
         let taken = take(None, wanted, "metrics_listen")?;
         let seats = Seats::new(Limits::FOR_METRICS, desk.metrics().clone());
-        let router = admin::metrics_router(desk);
-        Ok(Some(Self::plain(taken, router, "metrics without TLS", seats, Current::new(settings.clone()))))
+        let current = Current::new(settings.clone());
+        let router = admin::metrics_router(current.clone(), desk);
+        Ok(Some(Self::plain(taken, router, "metrics without TLS", seats, current)))
     }
 
     fn plain(
@@ -169,44 +163,30 @@ impl Server {
         self.address
     }
 
-    /// Serves until `stop`; then takes no more connections, and ends when the requests in flight are answered, or
-    /// after three seconds.
+    /// Serves until `stop`; then takes no more connections, and ends when the requests in flight are answered and those that
+    /// new connections were made for, or after three seconds.
     ///
     /// # Errors
-    /// When the operating system takes the listening socket away.
+    /// When the operating system refuses the listening socket.
     pub async fn run(self, stop: CancellationToken) -> Result<(), ServeError> {
         let Self { listener, address, router, protocol, certificate, seats, control } = self;
-        let Control { current, .. } = control;
-        let failed = |source| ServeError::Serve { address, source };
-        let handle = axum_server::Handle::new();
-        let mut server = axum_server::from_tcp(listener).map_err(failed)?.handle(handle.clone());
-        set_limits(server.http_builder());
+        let settings = control.current;
+        let listener =
+            tokio::net::TcpListener::from_std(listener).map_err(|source| ServeError::Serve { address, source })?;
         info!(%address, "{protocol} is served");
-        let service = router.layer(from_fn(host::check)).into_make_service_with_connect_info::<SocketAddr>();
-        let serving = async {
-            match certificate {
-                Some(certificate) => {
-                    let inner = RustlsAcceptor::new(certificate.served()).handshake_timeout(PATIENCE).acceptor(Sockets);
-                    let serving = server.acceptor(Guard { inner, seats, settings: current }).serve(service);
-                    tokio::select! {
-                        result = serving => result,
-                        never = certificate.run() => match never {},
-                    }
+        let router = router.layer(from_fn(host::check));
+        match certificate {
+            Some(certificate) => {
+                let inner = RustlsAcceptor::new(certificate.served()).handshake_timeout(PATIENCE).acceptor(Sockets);
+                tokio::select! {
+                    () = accept::serve(listener, Guard { inner, seats, settings }, router, stop) => {}
+                    never = certificate.run() => match never {},
                 }
-                None => server.acceptor(Guard { inner: Sockets, seats, settings: current }).serve(service).await,
             }
-        };
-        let stopping = async {
-            stop.cancelled().await;
-            handle.graceful_shutdown(Some(GRACE));
-            std::future::pending::<()>().await;
-        };
-        let result = tokio::select! {
-            result = serving => result,
-            () = stopping => Ok(()),
-        };
+            None => accept::serve(listener, Guard { inner: Sockets, seats, settings }, router, stop).await,
+        }
         info!(%address, "{protocol} is no longer served");
-        result.map_err(failed)
+        Ok(())
     }
 }
 
@@ -225,25 +205,4 @@ fn take(
         info!(%address, "listening on the socket of the service manager: [http] {key} does not count");
     }
     Ok((listener, address))
-}
-
-fn set_limits(builder: &mut auto::Builder<TokioExecutor>) {
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WAIT)
-        .max_headers(HEADERS_MOST)
-        .max_buf_size(HEAD_MOST.into());
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PATIENCE)
-        .keep_alive_timeout(PATIENCE)
-        .max_concurrent_streams(STREAMS_MOST)
-        .max_pending_accept_reset_streams(RESETS_MOST)
-        .max_local_error_reset_streams(RESETS_MOST)
-        .max_header_list_size(HEAD_MOST.into())
-        .max_send_buf_size(SEND_MOST)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOWS);
 }

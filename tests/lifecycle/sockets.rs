@@ -1,15 +1,22 @@
 //! Listening sockets that a service manager has opened (`sd_listen_fds(3)`): the test is one.
 
 use std::{
-    net::{TcpListener, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     os::fd::OwnedFd,
     process::{Command, Stdio},
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
-use hyper::{Request, header};
-use tokio::{net::TcpStream, time::timeout};
+use hyper::{Request, body::Bytes, header};
+use rustix::process::{Signal, kill_process};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::timeout,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Place,
@@ -50,8 +57,7 @@ async fn a_restart_keeps_who_has_come_meanwhile() -> Result<()> {
     ensure!(status.success(), "{status}\n{}", rosterd.log());
     // Nobody serves; who comes waits, and is not turned away.
     let waiting = TcpStream::connect(address).await?;
-    let request = Request::get("/healthz").header(header::HOST, "localhost").body(Full::default())?;
-    let asking = https.ask_on(waiting, request);
+    let asking = https.ask_on(waiting, health()?);
     let again = async {
         let rosterd = start(&place, "https", socket.try_clone()?)?;
         serves(&rosterd).await?;
@@ -59,6 +65,58 @@ async fn a_restart_keeps_who_has_come_meanwhile() -> Result<()> {
     };
     let (_rosterd, reply) = timeout(LIMIT, async { tokio::try_join!(again, asking) }).await??;
     ensure!(reply.status == 200, "{reply:?}");
+    Ok(())
+}
+
+fn health() -> Result<Request<Full<Bytes>>> {
+    Ok(Request::get("/healthz").header(header::HOST, "localhost").body(Full::default())?)
+}
+
+/// Asks again and again, each time on a new connection, until `stop`; gives how often. Each is answered.
+async fn ask_anew(address: SocketAddr, https: Https, stop: CancellationToken) -> Result<usize> {
+    let mut asked = 0;
+    while !stop.is_cancelled() {
+        let answer = async { https.ask_on(TcpStream::connect(address).await?, health()?).await };
+        let reply = https::bounded(&format!("request {asked}"), answer).await?;
+        ensure!(reply.status == 200, "{reply:?}");
+        asked += 1;
+    }
+    Ok(asked)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_restart_sends_nobody_away_who_has_come() -> Result<()> {
+    let place = place()?;
+    let socket = TcpListener::bind("127.0.0.1:0")?;
+    let address = socket.local_addr()?;
+    let mut rosterd = start(&place, "https", socket.try_clone()?)?;
+    serves(&rosterd).await?;
+    let https = Https::new(address, &place.site.certificate())?;
+    let (over, mut asking) = (CancellationToken::new(), JoinSet::new());
+    for _ in 0..4 {
+        asking.spawn(ask_anew(address, https.clone(), over.clone()));
+    }
+    for _ in 0..3 {
+        // Two that were shaken hands with, and have asked nothing yet; on one of them something was asked before.
+        let late = https.connect(TcpStream::connect(address).await?).await?;
+        let mut idle = https.connect(TcpStream::connect(address).await?).await?;
+        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await?;
+        ensure!(idle.read(&mut [0; 1_024]).await? > 0);
+        kill_process(rosterd.id(), Signal::TERM)?;
+        // Everything was told to stop by now that answers somebody.
+        rosterd.wait_line("that it stops", |line| line.contains("stopped part=\"admin\"")).await?;
+        timeout(LIMIT, idle.read_to_end(&mut Vec::new())).await.context("who is idle is not waited for")??;
+        let reply = https::bounded("a late request", https::exchange(late, health()?)).await?;
+        ensure!(reply.status == 200 && reply.headers[header::CONNECTION] == "close", "{reply:?}");
+        let status = rosterd.ended().await?;
+        ensure!(status.success(), "{status}\n{}", rosterd.log());
+        rosterd = start(&place, "https", socket.try_clone()?)?;
+        serves(&rosterd).await?;
+    }
+    over.cancel();
+    while let Some(asked) = asking.join_next().await {
+        ensure!(asked?? > 0, "each has asked");
+    }
     Ok(())
 }
 

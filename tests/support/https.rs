@@ -21,7 +21,7 @@ use tokio::{
     task::JoinSet,
     time::timeout,
 };
-use tokio_rustls::TlsConnector;
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::process::LIMIT;
 
@@ -85,8 +85,12 @@ impl Https {
 
     /// Asks once, on a connection that is there already.
     pub(crate) async fn ask_on(&self, socket: TcpStream, request: Request<Full<Bytes>>) -> Result<Reply> {
-        let name = ServerName::try_from("localhost")?;
-        exchange(self.connector.connect(name, socket).await?, request).await
+        exchange(self.connect(socket).await?, request).await
+    }
+
+    /// Shakes hands on a connection that is there already.
+    pub(crate) async fn connect(&self, socket: TcpStream) -> Result<TlsStream<TcpStream>> {
+        Ok(self.connector.connect(ServerName::try_from("localhost")?, socket).await?)
     }
 
     /// Reads.
