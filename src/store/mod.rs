@@ -14,7 +14,7 @@ pub mod snapshot;
 use std::{io, path::PathBuf, sync::Arc};
 
 pub use self::audit::Trail;
-pub use self::sled::{Backup, Bounds, SledStore};
+pub use self::sled::{Backup, Bounds, Salvaged, SledStore};
 pub use committer::Committer;
 pub use inspect::{copy, is_own, size};
 pub use memory::MemoryStore;

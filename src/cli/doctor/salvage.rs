@@ -11,7 +11,7 @@ use super::{
 use crate::{
     app,
     config::Settings,
-    store::{SledStore, dump, sled::Salvaged},
+    store::{Salvaged, SledStore, dump},
 };
 
 /// Writes what can be read of the store to `file`, and what can not be to standard error, too.
