@@ -56,6 +56,29 @@ pub(super) fn form(title: &str, instructions: &str, fields: Vec<Field>) -> Eleme
     DataForm { type_: DataFormType::Form, title, instructions, fields }.into()
 }
 
+/// A form with what was filled in, as far as it can stand there: of what is to be chosen, one of the choices.
+pub(super) fn refilled(mut form: Element, filled: &Filled) -> Element {
+    for field in form.children_mut().filter(|child| child.is("field", ns::DATA_FORMS)) {
+        let Some(value) = field.attr("var").and_then(|var| filled.get(var)) else { continue };
+        let options: Vec<_> = field.children().filter(|child| child.is("option", ns::DATA_FORMS)).collect();
+        let is_value =
+            |option: &&Element| option.get_child("value", ns::DATA_FORMS).is_some_and(|it| it.text() == value);
+        let can_stand = match field.attr("type") {
+            Some("hidden") => false,
+            Some("list-single") => options.iter().any(is_value),
+            // Text on one line (XEP-0004 section 3.3).
+            _ => !value.contains('\n'),
+        };
+        if can_stand {
+            let mut given = Element::bare("value", ns::DATA_FORMS);
+            given.append_text(value);
+            field.remove_child("value", ns::DATA_FORMS);
+            field.append_child(given);
+        }
+    }
+    form
+}
+
 /// One of these values, which are shown by their labels.
 pub(super) fn choice(var: &str, label: &str, options: impl IntoIterator<Item = (String, String)>) -> Field {
     let mut field = Field::new(var, FieldType::ListSingle);

@@ -43,8 +43,20 @@ impl Task {
 /// Says in the second form that it is that. It is hidden, and comes back with what was filled in.
 const STEP: (&str, &str) = ("step", "user");
 
+fn is_second(form: &Filled) -> bool {
+    form.get(STEP.0) == Some(STEP.1)
+}
+
+/// The form that was filled in so.
+pub(super) fn form_of(scene: &Scene<'_>, task: Task, filled: &Filled) -> Ran {
+    match scene.at {
+        Some(queue) => Ok(ask_user(scene, task, queue)),
+        None if is_second(filled) => Ok(ask_user(scene, task, own_queue(scene, filled)?)),
+        None => Ok(ask_queue(scene, task)),
+    }
+}
+
 pub(super) fn run(scene: &Scene<'_>, turn: Turn<'_>, task: Task) -> Ran {
-    let is_second = |form: &Filled| form.get(STEP.0) == Some(STEP.1);
     match (scene.at, turn) {
         (Some(queue), Turn::First) => Ok(ask_user(scene, task, queue)),
         (None, Turn::First) => Ok(ask_queue(scene, task)),

@@ -77,6 +77,8 @@ enum Turn<'f> {
 enum Step {
     /// Asks for more.
     Ask(Element, Offer),
+    /// Asks for the same again, since something that was filled in is not good, and what.
+    AskAgain(Element, Offer, Cow<'static, str>),
     /// Tells, and that is all.
     Tell(String, Option<Element>),
     /// Changes something; the text is told when it is done.
@@ -140,6 +142,12 @@ pub(super) fn answer(
             let actions = Some(offer.actions());
             Written { actions, payload: vec![form], ..written(&node, &session, "executing") }
         }
+        // A form with an error is a stage like any other (XEP-0050 section 3).
+        Ok(Step::AskAgain(form, offer, what)) => {
+            let why = Note { kind: "error".to_owned(), text: sentence(&what) };
+            let actions = Some(offer.actions());
+            Written { actions, note: Some(why), payload: vec![form], ..written(&node, &session, "executing") }
+        }
         Ok(Step::Tell(text, table)) => ended(&node, &session, "info", text, table),
         Ok(Step::Change(wish, Changed { user, queues }, told)) => match asker.jid() {
             Some(by) => {
@@ -195,12 +203,44 @@ fn run(
     };
     let scene = Scene { desk, asker, at, now };
     let turn = turn?;
-    match command {
-        Command::MyQueues => mine::run(&scene, turn),
-        Command::SuspendMe => own::suspend(&scene, turn),
-        Command::ResumeMe => own::resume(&scene, turn),
-        Command::WhoIsOn => who::run(&scene, turn),
-        Command::Manage(task) => manage::run(&scene, turn, task),
+    match (command.run(&scene, turn), turn) {
+        (Err(Fault::BadPayload(what)), Turn::Filled(form, _)) => ask_again(command, &scene, form, what),
+        (ran, _) => ran,
+    }
+}
+
+/// The form that was filled in, as it was, and what is not good. Where there is nothing to ask for any more, the fault.
+fn ask_again(command: Command, scene: &Scene<'_>, filled: &Filled, what: Cow<'static, str>) -> Ran {
+    match command.form_of(scene, filled) {
+        Ok(Step::Ask(form, offer)) => Ok(Step::AskAgain(form::refilled(form, filled), offer, what)),
+        Ok(Step::AskAgain(..) | Step::Tell(..) | Step::Change(..)) | Err(_) => Err(Fault::BadPayload(what)),
+    }
+}
+
+/// With a capital and a full stop.
+fn sentence(what: &str) -> String {
+    let mut letters = what.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}.", letters.as_str())
+}
+
+impl Command {
+    fn run(self, scene: &Scene<'_>, turn: Turn<'_>) -> Ran {
+        match self {
+            Self::MyQueues => mine::run(scene, turn),
+            Self::SuspendMe => own::suspend(scene, turn),
+            Self::ResumeMe => own::resume(scene, turn),
+            Self::WhoIsOn => who::run(scene, turn),
+            Self::Manage(task) => manage::run(scene, turn, task),
+        }
+    }
+
+    /// The form that was filled in so.
+    fn form_of(self, scene: &Scene<'_>, filled: &Filled) -> Ran {
+        match self {
+            Self::Manage(task) => manage::form_of(scene, task, filled),
+            Self::MyQueues | Self::SuspendMe | Self::ResumeMe | Self::WhoIsOn => self.run(scene, Turn::First),
+        }
     }
 }
 
