@@ -737,6 +737,15 @@ mod tests {
         check(good.replace("lunch", " lunch"), "line 6: the reason \" lunch\" should be written \"lunch\"");
         check(good.replace("lunch", "a\\nb"), "line 6: the reason contains '\\n', which is not allowed");
         check(good.replace("{\"next_id\":4}", "{}"), "line 2: expected value (column 2)");
+        let twice = |list: &str| {
+            let (start, rest) = good.split_once(list).unwrap();
+            let (first, _) = rest.split_once(']').unwrap();
+            let first =
+                if first.starts_with('{') { first.split_inclusive('}').next() } else { first.split(',').next() };
+            format!("{start}{list}{},{rest}", first.unwrap())
+        };
+        check(twice("\"admins\":["), "line 3: the JID sue@example.org is linked twice");
+        check(twice("\"logins\":["), "line 3: the login desk is there twice");
         check(good.replace("a5a5", "a5x5"), "line 8: the token's hash is not 64 hexadecimal digits");
     }
 

@@ -5,8 +5,8 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt::{Display, Write as _},
     net::IpAddr,
 };
 
@@ -287,8 +287,8 @@ pub(super) enum Shape<'a> {
         /// Up to version 2: that of the only login.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password_hash: Option<Cow<'a, str>>,
-        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-        admins: BTreeSet<Cow<'a, str>>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        admins: Vec<Cow<'a, str>>,
         #[serde(default)]
         logins: Vec<LoginShape<'a>>,
     },
@@ -446,6 +446,22 @@ impl TryFrom<LoginShape<'_>> for (Name, Login) {
     }
 }
 
+/// All of them; of what is there twice nobody knows which one counts.
+fn once_each<K: Ord + Display, V>(
+    pairs: impl IntoIterator<Item = (K, V)>,
+    what: &str,
+    is_there: &str,
+) -> Result<BTreeMap<K, V>, String> {
+    let mut all = BTreeMap::new();
+    for (key, value) in pairs {
+        match all.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert(value)),
+            Entry::Occupied(entry) => return Err(format!("{what} {} {is_there} twice", entry.key())),
+        }
+    }
+    Ok(all)
+}
+
 fn role(text: &str) -> Result<Role, String> {
     Role::parse(text).ok_or_else(|| format!("there is no role {text:?}"))
 }
@@ -472,8 +488,11 @@ impl Shape<'_> {
             Shape::Account { id, name, password_hash, admins, logins } => {
                 let (id, name) = (account(id)?, Name::prepared(&name));
                 owners.insert(id, name.clone());
-                let admins = admins.iter().map(|jid| BareJid::prepared(jid)).collect();
-                let logins = logins.into_iter().map(TryInto::try_into).collect::<Result<_, String>>()?;
+                let jids = admins.iter().map(|jid| BareJid::prepared(jid));
+                let admins = once_each(jids.map(|jid| (jid, ())), "the JID", "is linked")?.into_keys().collect();
+                let logins =
+                    logins.into_iter().map(TryInto::try_into).collect::<Result<Vec<(Name, Login)>, String>>()?;
+                let logins = once_each(logins, "the login", "is there")?;
                 Record::Account(match password_hash {
                     Some(hash) => Account { admins, ..Account::owned(id, name, owned(hash)) },
                     None => Account { id, name, admins, logins },
