@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Code, Failure, daemon, say, terminal};
+use super::{Code, Failure, daemon, say, table, terminal};
 use crate::{
     config::Settings,
     domain::BareJid,
@@ -91,15 +91,13 @@ impl Account {
         let hint = |failure: Failure| failure.hint_when("would be removed too", "say --force to remove them");
         let reply = daemon::ask(settings, command).map_err(hint)?;
         if let Reply::Accounts(accounts) = reply {
-            accounts.iter().map(line).for_each(say);
+            let row = |it: AccountStatus| [it.name, it.admins.into_iter().collect::<Vec<_>>().join(" ")];
+            let rows: Vec<_> = accounts.into_iter().map(row).collect();
+            table::lines(["ACCOUNT", "ADMINS"], &rows, "There are no accounts.").into_iter().for_each(say);
         } else {
             daemon::done(&reply)?;
             say(told);
         }
         Ok(())
     }
-}
-
-fn line(account: &AccountStatus) -> String {
-    account.admins.iter().fold(account.name.clone(), |line, jid| line + " " + jid)
 }

@@ -16,6 +16,8 @@ use crate::{
     },
 };
 
+/// Stands above the lines for people.
+const HEADING: &str = "WHEN WHO: WHAT ON WHAT; FROM WHAT -> TO WHAT";
 /// The most entries that are asked for at a time.
 const PAGE: usize = 500;
 
@@ -55,9 +57,14 @@ impl Audit {
         let Self { account, since, until, who, what, queue, user, limit, json } = self;
         let first =
             AuditCommand { account, since, until, who, what, queue, user, before: None, limit: limit.min(PAGE) };
-        let mut left = limit;
+        let (mut left, mut is_first) = (limit, !json);
         daemon::converse(settings, Command::Audit(first.clone()), |reply| {
             let Reply::Audit(PageBody { entries, next }) = reply else { return Err(daemon::strange_reply()) };
+            // A page may hold none, and name another one.
+            if is_first && !entries.is_empty() {
+                is_first = false;
+                say(HEADING);
+            }
             for entry in &entries {
                 say(if json {
                     serde_json::to_string(entry).context("could not write an entry down")?
@@ -67,6 +74,9 @@ impl Audit {
             }
             left -= entries.len().min(left);
             let more = next.filter(|_| left > 0);
+            if is_first && more.is_none() {
+                say("There is no such entry.");
+            }
             Ok(more.map(|before| {
                 Command::Audit(AuditCommand { before: Some(before), limit: left.min(PAGE), ..first.clone() })
             }))

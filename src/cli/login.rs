@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, account::WithPassword, daemon, say};
+use super::{Failure, account::WithPassword, daemon, say, table};
 use crate::{
     config::Settings,
     http::admin::{Command, LoginCommand, LoginStatus, Reply, SessionStatus},
@@ -82,9 +82,13 @@ impl Login {
         };
         let reply = daemon::ask(settings, Command::Login(command))?;
         if let Reply::Logins(logins) = reply {
-            logins.iter().map(line).for_each(say);
+            let rows: Vec<_> = logins.into_iter().map(row).collect();
+            let headings = ["LOGIN", "ROLE", "ACCOUNT", "SESSIONS"];
+            table::lines(headings, &rows, "There are no logins.").into_iter().for_each(say);
         } else if let Reply::Sessions(sessions) = reply {
-            sessions.iter().map(session_line).for_each(say);
+            let rows: Vec<_> = sessions.into_iter().map(session_row).collect();
+            let headings = ["SINCE", "LAST USED", "FROM"];
+            table::lines(headings, &rows, "There are no open sessions.").into_iter().for_each(say);
         } else {
             daemon::done(&reply)?;
             say(told);
@@ -93,12 +97,10 @@ impl Login {
     }
 }
 
-fn line(login: &LoginStatus) -> String {
-    let LoginStatus { name, account, role, sessions } = login;
-    format!("{name} {role} {account} {sessions}")
+fn row(LoginStatus { name, account, role, sessions }: LoginStatus) -> [String; 4] {
+    [name, role, account, sessions.to_string()]
 }
 
-fn session_line(session: &SessionStatus) -> String {
-    let SessionStatus { created, used, from } = session;
-    format!("{created} {used} {}", from.as_deref().unwrap_or("-"))
+fn session_row(SessionStatus { created, used, from }: SessionStatus) -> [String; 3] {
+    [created, used, from.unwrap_or_else(|| "-".to_owned())]
 }

@@ -20,6 +20,7 @@ mod reload;
 mod restore;
 mod serve;
 mod status;
+mod table;
 mod terminal;
 mod token;
 mod written;

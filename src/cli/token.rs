@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::{Failure, daemon, say};
+use super::{Failure, daemon, say, table};
 use crate::{
     config::Settings,
     http::admin::{Command, Reply, TokenCommand, TokenStatus},
@@ -62,7 +62,9 @@ impl Token {
         };
         let reply = daemon::ask(settings, Command::Token(command))?;
         if let Reply::Tokens(tokens) = reply {
-            tokens.iter().map(line).for_each(say);
+            let rows: Vec<_> = tokens.into_iter().map(row).collect();
+            let headings = ["TOKEN", "ROLE", "ACCOUNT", "MADE", "EXPIRES", "LAST USED"];
+            table::lines(headings, &rows, "There are no tokens.").into_iter().for_each(say);
         } else if let Reply::Token(token) = reply {
             say(token);
         } else {
@@ -73,9 +75,9 @@ impl Token {
     }
 }
 
-fn line(token: &TokenStatus) -> String {
+fn row(token: TokenStatus) -> [String; 6] {
     let TokenStatus { name, account, role, created, expires, expired, used } = token;
-    let or_dash = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
-    let end = if *expired { " expired" } else { "" };
-    format!("{name} {role} {account} {created} {} {}{end}", or_dash(expires), or_dash(used))
+    let or_dash = |moment: Option<String>| moment.unwrap_or_else(|| "-".to_owned());
+    let end = if expired { " (expired)" } else { "" };
+    [name, role, account, created, or_dash(expires) + end, or_dash(used)]
 }

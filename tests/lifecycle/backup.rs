@@ -91,7 +91,7 @@ async fn what_was_backed_up_while_it_ran_comes_back() -> Result<()> {
 
     let there = place.bad(1, &["restore", &file], "")?;
     ensure!(there.contains("there is a store in") && there.contains("--force"), "{there}");
-    ensure!(place.good(&["account", "list"], "")? == "acme\nlater\n", "nothing was touched");
+    ensure!(place.accounts()? == ["acme", "later"], "nothing was touched");
     let restored = place.good(&["restore", "--force", &file], "")?;
     ensure!(restored.starts_with("4 records and 3 entries of the audit log restored from "), "{restored}");
     let aside = restored.lines().find_map(|line| line.strip_prefix("what was there before is kept in "));
@@ -101,7 +101,7 @@ async fn what_was_backed_up_while_it_ran_comes_back() -> Result<()> {
     daemon.serves().await?;
     place.good(&["backup", &after], "")?;
     ensure!(held(&after)? == kept, "it is what it was, and the certificate too");
-    ensure!(place.good(&["account", "list"], "")? == "acme\nzoo\n");
+    ensure!(place.accounts()? == ["acme", "zoo"]);
     daemon.stop().await?;
     fs::write(&again, fs::read_to_string(&file)?.replace("acme", "acne"))?;
     let damaged = place.bad(65, &["restore", "--force", &again], "")?;
@@ -111,7 +111,7 @@ async fn what_was_backed_up_while_it_ran_comes_back() -> Result<()> {
     ensure!(damaged.contains("nothing was restored") && damaged.contains("out of order"), "{damaged}");
     let import = place.bad(65, &["import", &file], "")?;
     ensure!(import.contains("rosterd restore"), "{import}");
-    ensure!(place.good(&["account", "list"], "")? == "acme\nzoo\n");
+    ensure!(place.accounts()? == ["acme", "zoo"]);
     Ok(())
 }
 
@@ -138,9 +138,9 @@ fn a_restore_that_is_killed_is_done_or_was_never_begun() -> Result<()> {
         }
         child.kill()?;
         child.wait()?;
-        match &*place.good(&["account", "list"], "")? {
-            "old\n" => old += 1,
-            "new\n" => new += 1,
+        match &*place.accounts()?.join(" ") {
+            "old" => old += 1,
+            "new" => new += 1,
             other => anyhow::bail!("killed when {moment} was there: {other:?}"),
         }
         if new > 0 {
@@ -149,7 +149,7 @@ fn a_restore_that_is_killed_is_done_or_was_never_begun() -> Result<()> {
             let [aside] = &asides(&place)?[..] else { anyhow::bail!("one is kept") };
             fs::remove_dir_all(place.site.state.join("store"))?;
             fs::rename(aside, place.site.state.join("store"))?;
-            ensure!(place.good(&["account", "list"], "")? == "old\n", "what was there is kept");
+            ensure!(place.accounts()? == ["old"], "what was there is kept");
             new = 0;
             old += 1;
         }
