@@ -5,11 +5,11 @@
 
 mod world;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rosterd::{
-    domain::{Census, Name, Show},
+    domain::{Census, Merge, Name, Policy, Show},
     metrics::{Metrics, Stanza},
 };
 
@@ -91,6 +91,29 @@ fn counting(criterion: &mut Criterion) {
                 after = Some(last);
             }
             census
+        });
+    });
+    group.finish();
+
+    // What a reload holds the desk's lock for.
+    let mut group = criterion.benchmark_group("take over another policy");
+    group.sample_size(10);
+    group.bench_function("merge", |bencher| {
+        let mut turn = 0_usize;
+        bencher.iter(|| {
+            turn += 1;
+            let merge = [Merge::HighestPriority, Merge::MostAvailable][turn % 2];
+            let policy = Policy { merge, ..desk.policy().clone() };
+            desk.set_policy(policy, now)
+        });
+    });
+    group.bench_function("ping_after", |bencher| {
+        let mut turn = 0_u64;
+        bencher.iter(|| {
+            turn += 1;
+            let ping_after = Some(Duration::from_secs(600 + turn % 2));
+            let policy = Policy { ping_after, ..desk.policy().clone() };
+            desk.set_policy(policy, now)
         });
     });
     group.finish();
