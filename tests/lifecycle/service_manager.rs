@@ -150,6 +150,7 @@ async fn a_service_manager_that_does_not_listen_holds_up_nothing() -> Result<()>
     command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "200000");
     let mut rosterd = Process::start("rosterd", command)?;
     rosterd.wait_line("that nobody listens", |line| line.contains("could not tell the service manager")).await?;
+    rosterd.wait_line("that it serves", |line| line.contains("rosterd starts")).await?;
     ensure!(TcpStream::connect(place.site.https).await.is_ok());
     let began = Instant::now();
     let status = rosterd.stop().await?;
